@@ -1,0 +1,83 @@
+// swift-tools-version: 6.2
+// The rooms of Parley and the arrows between them. The README's map shows the same table, and
+// `Tests/HouseTests` fails when a source file imports what this file or that table does not allow.
+
+import PackageDescription
+
+/// Every target is compiled under the same rules: Swift 6 mode, explicit existentials, and imports
+/// that are visible only where they are written.
+let house: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let jwtKit = Target.Dependency.product(name: "JWTKit", package: "jwt-kit")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+
+let package = Package(
+  name: "parley",
+  products: [
+    .executable(name: "parley", targets: ["parley"])
+  ],
+  dependencies: [
+    .package(url: "https://github.com/hummingbird-project/hummingbird.git", exact: "2.28.1"),
+    .package(url: "https://github.com/vapor/jwt-kit.git", exact: "5.7.1"),
+    .package(url: "https://github.com/apple/swift-crypto.git", exact: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-log.git", exact: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-http-types.git", exact: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-nio.git", exact: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-argument-parser.git", exact: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-configuration.git", exact: "1.4.0", traits: ["YAML"]),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", exact: "2.13.0"),
+    .package(url: "https://github.com/swift-server/async-http-client.git", exact: "1.37.0"),
+  ],
+  targets: [
+    .target(name: "ConversationModel", swiftSettings: house),
+    .target(name: "StrictJSON", swiftSettings: house),
+    .target(name: "StoreSQL", dependencies: ["ConversationModel", crypto], swiftSettings: house),
+    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .target(
+      name: "StoreSQLite", dependencies: ["ConversationModel", "StoreSQL", "CSQLite"], swiftSettings: house),
+    .target(name: "Wire", dependencies: ["ConversationModel", "StrictJSON"], swiftSettings: house),
+    .target(
+      name: "ConversationServer",
+      dependencies: [
+        "ConversationModel", "StrictJSON", "Wire",
+        hummingbird, jwtKit, crypto, logging, httpTypes, nioCore,
+      ],
+      swiftSettings: house),
+    .executableTarget(
+      name: "parley",
+      dependencies: [
+        "ConversationModel", "ConversationServer", "StoreSQL", "StoreSQLite", "StrictJSON",
+        arguments, configuration, lifecycle, unixSignals, logging,
+      ],
+      swiftSettings: house),
+
+    .target(name: "CSyncProbe", path: "Tests/CSyncProbe"),
+    .testTarget(name: "ModelTests", dependencies: ["ConversationModel", "StrictJSON", "Wire"], swiftSettings: house),
+    .testTarget(
+      name: "StoreTests",
+      dependencies: ["ConversationModel", "StoreSQL", "StoreSQLite", "CSQLite", "CSyncProbe"], swiftSettings: house),
+    .testTarget(
+      name: "ServerTests",
+      dependencies: [
+        "ConversationModel", "ConversationServer", "StoreSQL", "StoreSQLite", "StrictJSON", "CSyncProbe",
+        httpClient, hummingbird, jwtKit, logging, httpTypes, nioCore, lifecycle,
+      ],
+      swiftSettings: house),
+    .testTarget(name: "HouseTests", swiftSettings: house),
+  ]
+)

@@ -1,0 +1,76 @@
+/// The contract everything stands on: conversations, durable, each within its owner's walls.
+///
+/// Ownership, idempotency, transactions, cursors and batching live behind it. A thing that is not
+/// the principal's and a thing that does not exist give the same error. A command handed over runs
+/// to its end whether or not its caller is still there; a read that was cancelled before it started
+/// is not made.
+///
+/// Every call may throw `.unavailable` (the store cannot serve it now; for a command the outcome is
+/// then unknown, and repeating it with the same client ids is safe) and `.internal`.
+public protocol Store: Sendable {
+  /// Applies one change, durably: when it returns, the change survives a power cut.
+  ///
+  /// - Throws: `.invalid` or `.tooLarge` for a command beyond `Limits`; `.notFound` for a conversation
+  ///   that is not the principal's; `.conflict` for a client id used before with other content and
+  ///   for a parent that is no head; `.gone` for a client id whose message was deleted;
+  ///   `.preconditionFailed` for another version than the one named.
+  func apply(_ command: Command, as principal: Principal) async throws(ConversationError) -> Receipt
+
+  /// Lists conversations, newest activity first.
+  ///
+  /// A user's list holds its own; the service role's holds all, unless the filter names a user.
+  /// - Throws: `.invalid` for a limit outside `Limits.pageItems` and for a cursor that is damaged or
+  ///   of another list.
+  func conversations(
+    _ filter: ConversationFilter, _ page: PageRequest, as principal: Principal
+  ) async throws(ConversationError) -> Page<Conversation>
+
+  /// - Throws: `.notFound` if it is unknown or not the principal's.
+  func conversation(_ key: ConversationKey, as principal: Principal) async throws(ConversationError) -> Conversation
+
+  /// Returns one page of a path, oldest message first.
+  ///
+  /// - Returns: At most `page.limit` messages; empty only at an end of the path.
+  /// - Throws: `.notFound` for an unknown or foreign conversation and for an unknown branch;
+  ///   `.invalid` for an anchor that is not on the path, and for a damaged or foreign cursor.
+  func messages(
+    _ path: Path, _ page: MessagePageRequest, as principal: Principal
+  ) async throws(ConversationError) -> MessagePage
+
+  /// - Throws: `.notFound` if it is unknown or in somebody else's conversation.
+  func message(_ id: MessageID, as principal: Principal) async throws(ConversationError) -> MessageDetail
+
+  /// The branches that are not deleted, by number.
+  func branches(of id: ConversationID, as principal: Principal) async throws(ConversationError) -> [Branch]
+
+  /// Whether the store takes commands, and what it has counted. Never waits for the store.
+  func health() async -> StoreHealth
+}
+
+/// What a store knows about itself.
+public struct StoreHealth: Hashable, Sendable {
+  /// Nil while commands are accepted; else the reason, safe to show.
+  public var refusal: String?
+  /// Commands that wait for the writer now.
+  public var queuedCommands: Int
+  /// Commands answered with a receipt since the start.
+  public var commands: Int
+  /// Commits, each one sync, since the start.
+  public var commits: Int
+  /// Microseconds that the last commit took.
+  public var lastCommitMicroseconds: Int
+  /// Bytes of the write-ahead log, 0 where there is none.
+  public var walBytes: Int
+
+  public init(
+    refusal: String? = nil, queuedCommands: Int = 0, commands: Int = 0, commits: Int = 0,
+    lastCommitMicroseconds: Int = 0, walBytes: Int = 0
+  ) {
+    self.refusal = refusal
+    self.queuedCommands = queuedCommands
+    self.commands = commands
+    self.commits = commits
+    self.lastCommitMicroseconds = lastCommitMicroseconds
+    self.walBytes = walBytes
+  }
+}

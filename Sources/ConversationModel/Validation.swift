@@ -1,0 +1,111 @@
+/// What every store takes: the intersection of what both engines can hold, so that an accepted
+/// command can be carried out anywhere and at any later time.
+extension Command {
+  /// - Throws: `.invalid` or `.tooLarge`, naming the field, what was wrong and what is allowed.
+  public func validate() throws(ConversationError) {
+    switch self {
+    case .open(let open):
+      try open.title.map(validateTitle)
+      try open.context.map { value throws(ConversationError) in try validateObject(value, "context") }
+      if case .named(let name) = open.session { try validateKey(name, "session_id") }
+    case .update(let update):
+      if case .named(let title) = update.title { try validateTitle(title) }
+      try update.context.map { value throws(ConversationError) in try validateObject(value, "context") }
+    case .append(let append):
+      guard Limits.appendMessages.contains(append.messages.count) else {
+        throw ConversationError(
+          .invalid, "An append holds 1 to \(Limits.appendMessages.upperBound) messages.", field: "messages")
+      }
+      for message in append.messages { try message.validate() }
+    case .erase:
+      break
+    }
+  }
+}
+
+extension NewMessage {
+  fileprivate func validate() throws(ConversationError) {
+    guard content.utf8.count <= Limits.contentBytes else {
+      throw ConversationError(
+        .tooLarge, "The content of a message holds at most \(Limits.contentBytes) bytes.", field: "content")
+    }
+    guard !holdsNUL(content) else {
+      throw ConversationError(.invalid, "The content must not hold the character U+0000.", field: "content")
+    }
+    try clientID.map { value throws(ConversationError) in try validateKey(value, "client_id") }
+    if let intent {
+      guard intent.unicodeScalars.count <= Limits.intentScalars, !holdsNUL(intent) else {
+        throw ConversationError(
+          .invalid, "An intent holds at most \(Limits.intentScalars) characters, none of them U+0000.",
+          field: "intent")
+      }
+    }
+    try validateObject(entities, "entities")
+    try validateObject(metadata, "metadata")
+  }
+}
+
+extension ConversationFilter {
+  /// - Throws: `.invalid`, naming the field.
+  public func validate() throws(ConversationError) {
+    if let titlePart, titlePart.unicodeScalars.count > Limits.filterScalars || holdsNUL(titlePart) {
+      throw ConversationError(
+        .invalid, "A title filter holds at most \(Limits.filterScalars) characters, none of them U+0000.",
+        field: "q")
+    }
+    try sessionID.map { value throws(ConversationError) in try validateKey(value, "session_id") }
+  }
+}
+
+/// - Throws: `.invalid` unless `Limits.pageItems` holds the number.
+public func validatePageLimit(_ limit: Int) throws(ConversationError) {
+  guard Limits.pageItems.contains(limit) else {
+    throw ConversationError(.invalid, "A page holds 1 to \(Limits.pageItems.upperBound) items.", field: "limit")
+  }
+}
+
+private func validateTitle(_ title: String) throws(ConversationError) {
+  guard (1...Limits.titleScalars).contains(title.unicodeScalars.count), !holdsControlCharacter(title) else {
+    throw ConversationError(
+      .invalid, "A title holds 1 to \(Limits.titleScalars) characters and no control characters.", field: "title")
+  }
+}
+
+private func validateKey(_ key: String, _ field: String) throws(ConversationError) {
+  guard (1...Limits.keyScalars).contains(key.unicodeScalars.count), !holdsControlCharacter(key) else {
+    throw ConversationError(
+      .invalid, "A \(field) holds 1 to \(Limits.keyScalars) characters and no control characters.", field: field)
+  }
+}
+
+private func validateObject(_ object: JSONText, _ field: String) throws(ConversationError) {
+  guard object.text.utf8.count <= Limits.objectBytes else {
+    throw ConversationError(
+      .tooLarge, "The object \(field) holds at most \(Limits.objectBytes) bytes of JSON.", field: field)
+  }
+}
+
+private func holdsNUL(_ text: String) -> Bool { text.utf8.contains(0) }
+
+/// C0, DEL and C1.
+private func holdsControlCharacter(_ text: String) -> Bool {
+  text.unicodeScalars.contains { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) }
+}
+
+/// The title that a conversation takes from its first user message: the first line that is not blank,
+/// without control characters, at most `Limits.titleScalars` long; nil for a blank text.
+public func automaticTitle(from content: String) -> String? {
+  var title = String.UnicodeScalarView()
+  for scalar in content.unicodeScalars {
+    if scalar == "\n" || scalar == "\r" {
+      if !title.isEmpty { break }
+    } else if scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) {
+      continue
+    } else if !title.isEmpty || !scalar.properties.isWhitespace {
+      title.append(scalar)
+      if title.count == Limits.titleScalars { break }
+    }
+  }
+  while let last = title.last, last.properties.isWhitespace { title.removeLast() }
+  return title.isEmpty ? nil : String(title)
+}

@@ -1,0 +1,211 @@
+public import ConversationModel
+
+/// Something that `parley check` found to be otherwise than it must be.
+public struct Finding: Sendable, CustomStringConvertible {
+  /// Which thing: `conversation …, branch 0, position 17`.
+  public let subject: String
+  /// What is wrong with it. Never text from users.
+  public let fault: String
+
+  public var description: String { "\(subject): \(fault)" }
+}
+
+extension SQLStore {
+  /// Reads every row and proves the invariants of the tree: dense positions, forks inside their
+  /// parents, counters that count, texts that are what was stored, and nothing without an owner.
+  ///
+  /// Each conversation is read in a snapshot of its own, so that a running server is not held up.
+  /// - Parameter report: Called with each finding, conversations in the order of their ids.
+  /// - Returns: How many conversations and messages were read.
+  public func audit(
+    _ report: (Finding) -> Void
+  ) async throws(ConversationError) -> (conversations: Int, messages: Int) {
+    var total = (conversations: 0, messages: 0)
+    var last = ConversationID(high: 0, low: 0)
+    while true {
+      let start = last
+      let ids = try await read { connection in
+        try connection.all(AuditStatements.conversationIDs, [.id(start)]) { row -> ConversationID in try row.id(0) }
+      }
+      guard let newest = ids.last else { break }
+      last = newest
+      for id in ids {
+        let (findings, messages) = try await read { connection in
+          var audit = TreeAudit(conversation: id)
+          return try audit.run(on: connection)
+        }
+        findings.forEach(report)
+        total.conversations += 1
+        total.messages += messages
+      }
+    }
+    try await read { connection in
+      try AuditStatements.orphans.flatMap { table, statement in
+        try connection.all(statement, []) { row -> Finding in
+          let owner: ConversationID = try row.id(0)
+          return Finding(subject: "conversation \(owner)", fault: "does not exist, but \(table) has rows of it")
+        }
+      }
+    }.forEach(report)
+    return total
+  }
+}
+
+private enum AuditStatements {
+  static let conversationIDs = SQLStatement(
+    "SELECT id FROM pam_conversations WHERE id > $1 ORDER BY id LIMIT 200")
+  static let conversation = SQLStatement(
+    """
+    SELECT is_default, active_branch, next_branch, branch_count, message_count, version, erasing
+    FROM pam_conversations WHERE id = $1
+    """)
+  static let branches = SQLStatement(
+    """
+    SELECT \(Statements.branchColumns) FROM pam_branches
+    WHERE conversation_id = $1 ORDER BY number
+    """)
+  static let messages = SQLStatement(
+    """
+    SELECT \(Statements.messageColumns), fingerprint FROM pam_messages
+    WHERE conversation_id = $1 ORDER BY branch, position
+    """)
+  static let orphans: [(table: String, SQLStatement)] = ["pam_messages", "pam_branches", "pam_revisions", "pam_drafts"]
+    .map { table in
+      (
+        table,
+        SQLStatement(
+          """
+          SELECT DISTINCT conversation_id FROM \(table) t
+          WHERE NOT EXISTS (SELECT 1 FROM pam_conversations c WHERE c.id = t.conversation_id)
+          ORDER BY conversation_id LIMIT 100
+          """)
+      )
+    }
+}
+
+/// One conversation under the lens.
+private struct TreeAudit {
+  let conversation: ConversationID
+  private var findings: [Finding] = []
+
+  init(conversation: ConversationID) {
+    self.conversation = conversation
+  }
+
+  mutating func run<Connection: SQLConnection>(on connection: Connection) throws -> ([Finding], messages: Int) {
+    let row = try connection.first(AuditStatements.conversation, [.id(conversation)]) { row in
+      try (
+        activeBranch: row.integer(1), nextBranch: row.integer(2), branchCount: row.integer(3),
+        messageCount: row.integer(4), version: row.integer(5), isErasing: row.boolean(6)
+      )
+    }
+    // Gone since its id was listed, or on its way out: nothing is promised about it any more.
+    guard let row, !row.isErasing else { return ([], 0) }
+
+    let branches = try readBranches(activeBranch: row.activeBranch, on: connection)
+    let byNumber = Dictionary(uniqueKeysWithValues: branches.map { ($0.number, $0) })
+    for branch in branches { check(branch, byNumber, version: row.version) }
+    if byNumber[Branch.trunk] == nil { found("has no trunk") }
+    if byNumber[row.activeBranch]?.isDeleted ?? true { found("its active branch \(row.activeBranch) does not exist") }
+    if let last = branches.last, last.number >= row.nextBranch { found("would give the number of a branch again") }
+    expect("branch_count", row.branchCount, branches.count { !$0.isDeleted })
+
+    let (total, live) = try readMessages(byNumber, version: row.version, on: connection)
+    expect("message_count", row.messageCount, live)
+    return (findings, total)
+  }
+
+  private mutating func readBranches<Connection: SQLConnection>(
+    activeBranch: BranchNumber, on connection: Connection
+  ) throws -> [Branch] {
+    var branches: [Branch] = []
+    try connection.forEachRow(AuditStatements.branches, [.id(conversation)]) { row in
+      do {
+        branches.append(try Branch(row, activeBranch: activeBranch))
+      } catch SQLFailure.damaged(let column) {
+        found("has a branch row whose column \(column) cannot be read")
+      }
+    }
+    return branches
+  }
+
+  private mutating func check(_ branch: Branch, _ byNumber: [BranchNumber: Branch], version: Version) {
+    let subject = "branch \(branch.number)"
+    if branch.version > version { found(subject, "is stamped with a version that is still to come") }
+    if branch.headPosition < branch.forkPosition { found(subject, "ends before it starts") }
+    guard let number = branch.parent else {
+      if branch.number != Branch.trunk || branch.forkPosition != 0 { found(subject, "has no parent") }
+      return
+    }
+    guard number < branch.number, let parent = byNumber[number] else {
+      found(subject, "its parent \(number) does not exist")
+      return
+    }
+    let lowest = parent.parent == nil ? 0 : parent.forkPosition + 1
+    if branch.forkPosition < lowest || branch.forkPosition > parent.headPosition {
+      found(subject, "forks at position \(branch.forkPosition), which its parent \(number) does not own")
+    }
+    // Parents have lower numbers, so this ends.
+    var depth = 0
+    var ancestor: Branch? = branch
+    while let parent = ancestor?.parent {
+      depth += 1
+      ancestor = parent < ancestor!.number ? byNumber[parent] : nil
+    }
+    if depth > Limits.forkDepth { found(subject, "is \(depth) forks deep") }
+  }
+
+  private mutating func readMessages<Connection: SQLConnection>(
+    _ branches: [BranchNumber: Branch], version: Version, on connection: Connection
+  ) throws -> (total: Int, live: Int) {
+    var expected: [BranchNumber: Position] = branches.mapValues { $0.forkPosition + 1 }
+    var total = 0
+    var live = 0
+    try connection.forEachRow(AuditStatements.messages, [.id(conversation)]) { row in
+      total += 1
+      let (number, position) = (try row.integer(3), try row.integer(4))
+      let subject = "branch \(number), position \(position)"
+      guard let next = expected[number] else {
+        found(subject, "there is no such branch")
+        return
+      }
+      if position > next { missing(next..<position, of: number) }
+      if position < next { found(subject, "stands where its branch does not") }
+      expected[number] = max(next, position + 1)
+      do {
+        let message = try Message(row)
+        if message.status != .deleted {
+          live += 1
+          if try row.bytes(16) != message.fingerprint { found(subject, "does not say what was stored") }
+        }
+        if message.version > version { found(subject, "is stamped with a version that is still to come") }
+        if message.revision < 1 { found(subject, "has no valid revision") }
+      } catch SQLFailure.damaged(let column) {
+        found(subject, "its column \(column) cannot be read")
+      }
+    }
+    for (number, next) in expected.sorted(by: { $0.key < $1.key }) {
+      let head = branches[number]?.headPosition ?? 0
+      if head >= next { missing(next..<head + 1, of: number) }
+      if head < next - 1 { found("branch \(number)", "has messages behind its head_position \(head)") }
+    }
+    return (total, live)
+  }
+
+  private mutating func missing(_ positions: Range<Position>, of branch: BranchNumber) {
+    let which = positions.count == 1 ? "position \(positions.lowerBound) is" : "positions \(positions.lowerBound) to \(positions.upperBound - 1) are"
+    found("branch \(branch)", "\(which) missing")
+  }
+
+  private mutating func expect(_ counter: String, _ stored: Int, _ counted: Int) {
+    if stored != counted { found("its \(counter) is \(stored), but there are \(counted)") }
+  }
+
+  private mutating func found(_ fault: String) {
+    findings.append(Finding(subject: "conversation \(conversation)", fault: fault))
+  }
+
+  private mutating func found(_ subject: String, _ fault: String) {
+    findings.append(Finding(subject: "conversation \(conversation), \(subject)", fault: fault))
+  }
+}

@@ -1,0 +1,232 @@
+public import ConversationModel
+
+extension SQLStore {
+  // MARK: Commands
+
+  /// Finds a session's conversation without a write where that is enough: the common case is a
+  /// user who comes back.
+  func apply(_ open: OpenConversation, as principal: Principal) async throws(ConversationError) -> Receipt {
+    guard principal.owns(open.user) else {
+      throw ConversationError(.forbidden, "A user may open its own conversations only.", field: "user_id")
+    }
+    if open.session != .new, !open.changesContext {
+      let key = ConversationKey.session(open.user, open.session)
+      if let found = try await read({ try self.find(key, on: $0) }) {
+        return Receipt(conversation: found, version: found.version, isReplay: true)
+      }
+    }
+    return try await write { connection in try self.open(open, on: connection) }
+  }
+
+  private func open(_ open: OpenConversation, on connection: Driver.Connection) throws -> Receipt {
+    let now = environment.now()
+    if open.session != .new, var found = try find(.session(open.user, open.session), on: connection) {
+      guard open.changesContext, let context = open.context, context != found.context else {
+        return Receipt(conversation: found, version: found.version, isReplay: true)
+      }
+      found.context = context
+      try store(&found, at: now, on: connection)
+      return Receipt(conversation: found, version: found.version)
+    }
+    let id: ConversationID = environment.newID(at: now)
+    let sessionID: String? =
+      switch open.session {
+      case .default: nil
+      case .named(let name): name
+      case .new: id.description
+      }
+    let conversation = Conversation(
+      id: id, userID: open.user, sessionID: sessionID, isDefault: open.session == .default, title: open.title,
+      context: open.context ?? .emptyObject, isArchived: false, isPinned: false, activeBranch: Branch.trunk,
+      headPosition: 0, messageCount: 0, branchCount: 1, version: 1, createdAt: now, updatedAt: now)
+    try connection.execute(
+      Statements.insertConversation,
+      [
+        .id(id), .id(open.user), .optional(sessionID, SQLValue.text), .boolean(conversation.isDefault),
+        .optional(open.title, SQLValue.text), .text(conversation.context.text), .time(now),
+      ])
+    try connection.execute(
+      Statements.insertBranch,
+      [
+        .id(id), .integer(Branch.trunk), .null, .integer(0), .null, .text(Branch.Origin.trunk.rawValue),
+        .integer(1), .time(now),
+      ])
+    return Receipt(conversation: conversation, version: 1)
+  }
+
+  func update(
+    _ update: UpdateConversation, as principal: Principal, on connection: Driver.Connection
+  ) throws -> Receipt {
+    var conversation = try owned(.id(update.conversation), by: principal, on: connection)
+    if let expected = update.ifVersion, expected != conversation.version {
+      throw ConversationError(
+        .preconditionFailed, "The conversation has changed since the version that If-Match names.", field: "If-Match")
+    }
+    switch update.title {
+    case .named(let title): conversation.title = title
+    case .automatic:
+      let first = try connection.first(Statements.firstUserMessage, [.id(conversation.id)]) { try $0.text(0) }
+      conversation.title = first.flatMap(automaticTitle(from:))
+    case nil: break
+    }
+    conversation.context = update.context ?? conversation.context
+    conversation.isArchived = update.isArchived ?? conversation.isArchived
+    conversation.isPinned = update.isPinned ?? conversation.isPinned
+    if let number = update.activeBranch {
+      let branch = try connection.first(Statements.branch, [.id(conversation.id), .integer(number)]) {
+        try Branch($0, activeBranch: number)
+      }
+      guard let branch, !branch.isDeleted else {
+        throw ConversationError(.notFound, "There is no such branch.", field: "active_branch")
+      }
+      conversation.activeBranch = number
+      conversation.headPosition = branch.headPosition
+    }
+    try store(&conversation, at: environment.now(), on: connection)
+    return Receipt(conversation: conversation, version: conversation.version)
+  }
+
+  /// Writes a changed conversation back as its next version.
+  private func store(_ conversation: inout Conversation, at now: Timestamp, on connection: Driver.Connection) throws {
+    conversation.version += 1
+    conversation.updatedAt = now
+    try connection.execute(
+      Statements.updateConversation,
+      [
+        .id(conversation.id), .optional(conversation.title, SQLValue.text), .text(conversation.context.text),
+        .boolean(conversation.isArchived), .boolean(conversation.isPinned), .integer(conversation.activeBranch),
+        .integer(conversation.version), .time(now),
+      ])
+  }
+
+  // MARK: Reads
+
+  public func conversation(
+    _ key: ConversationKey, as principal: Principal
+  ) async throws(ConversationError) -> Conversation {
+    try await read { connection in try self.owned(key, by: principal, on: connection) }
+  }
+
+  public func conversations(
+    _ filter: ConversationFilter, _ page: PageRequest, as principal: Principal
+  ) async throws(ConversationError) -> Page<Conversation> {
+    try filter.validate()
+    try validatePageLimit(page.limit)
+    var filter = filter
+    if let only = principal.onlyUser {
+      guard filter.user == nil || filter.user == only else {
+        throw ConversationError(.forbidden, "A user may list its own conversations only.", field: "user_id")
+      }
+      filter.user = only
+    }
+    let list = ConversationList(filter: filter, limit: page.limit)
+    let start = try page.cursor.map { text throws(ConversationError) in try list.place(at: text) }
+    return try await read { connection in try list.page(from: start ?? .newest, on: connection) }
+  }
+
+  /// The conversation, if it exists and is the principal's.
+  func owned(
+    _ key: ConversationKey, by principal: Principal, on connection: Driver.Connection
+  ) throws -> Conversation {
+    guard let conversation = try find(key, on: connection), principal.owns(conversation.userID) else {
+      throw ConversationError.noConversation
+    }
+    return conversation
+  }
+
+  func find(_ key: ConversationKey, on connection: Driver.Connection) throws -> Conversation? {
+    switch key {
+    case .id(let id):
+      return try connection.first(Statements.conversationByID, [.id(id)], Conversation.init)
+    case .session(let user, .default):
+      return try connection.first(Statements.conversationByDefault, [.id(user)], Conversation.init)
+    case .session(let user, .named(let name)):
+      return try connection.first(
+        Statements.conversationBySession, [.id(user), .text(name)], Conversation.init)
+    case .session(_, .new):
+      return nil
+    case .defaultOrLatest(let user):
+      let byDefault = try find(.session(user, .default), on: connection)
+      if let byDefault, byDefault.messageCount > 0 { return byDefault }
+      return try connection.first(Statements.conversationLatest, [.id(user)], Conversation.init) ?? byDefault
+    }
+  }
+}
+
+extension OpenConversation {
+  /// Null and `{}` leave the stored context alone: the former function wiped it.
+  fileprivate var changesContext: Bool {
+    replacesContext && context.map { !$0.isEmptyObject } ?? false
+  }
+}
+
+/// One list of conversations: a filter, and the order of latest activity.
+private struct ConversationList: Sendable {
+  let filter: ConversationFilter
+  let limit: Int
+  private let titlePart: String?
+
+  /// The conversations of a list that lie behind this one.
+  struct Place: Sendable {
+    let updatedAt: Int
+    let id: ConversationID
+
+    static let newest = Place(updatedAt: .max, id: ConversationID(high: .max, low: .max))
+  }
+
+  init(filter: ConversationFilter, limit: Int) {
+    self.filter = filter
+    self.limit = limit
+    titlePart = filter.titlePart.map { $0.lowercased() }
+  }
+
+  func place(at cursor: String) throws(ConversationError) -> Place {
+    let numbers = try Cursor(cursor, .conversations, of: name, count: 3).numbers
+    return Place(
+      updatedAt: Int(bitPattern: UInt(numbers[0])), id: ConversationID(high: numbers[1], low: numbers[2]))
+  }
+
+  func page<Connection: SQLConnection>(from start: Place, on connection: Connection) throws -> Page<Conversation> {
+    var start = start
+    var found: [Conversation] = []
+    // Titles are compared here, not in SQL: both engines then agree on what upper and lower case
+    // are. So a chunk may hold fewer hits than rows, and one more is read.
+    while true {
+      let chunk = try rows(after: start, on: connection)
+      found += titlePart == nil ? chunk : chunk.filter { matches($0.title) }
+      guard found.count <= limit, chunk.count > limit, let last = chunk.last else { break }
+      start = Place(updatedAt: Int(last.updatedAt.microseconds), id: last.id)
+    }
+    let items = Array(found.prefix(limit))
+    guard found.count > limit, let last = items.last else { return Page(items: items, next: nil) }
+    let time = UInt64(bitPattern: last.updatedAt.microseconds)
+    return Page(
+      items: items, next: Cursor(.conversations, of: name, [time, last.id.high, last.id.low]).text)
+  }
+
+  private func matches(_ title: String?) -> Bool {
+    guard let titlePart else { return true }
+    return title?.lowercased().contains(titlePart) ?? false
+  }
+
+  private func rows<Connection: SQLConnection>(after start: Place, on connection: Connection) throws -> [Conversation] {
+    var values: [SQLValue] = [
+      .integer(start.updatedAt), .id(start.id), .optional(filter.isArchived, SQLValue.boolean),
+      .optional(filter.isPinned, SQLValue.boolean), .optional(filter.sessionID, SQLValue.text),
+      .integer(limit + 1),
+    ]
+    if let user = filter.user {
+      values.insert(.id(user), at: 0)
+      return try connection.all(Statements.conversationsOfUser, values, Conversation.init)
+    }
+    return try connection.all(Statements.conversationsOfAll, values, Conversation.init)
+  }
+
+  /// What a cursor is bound to: everything that decides which rows come in which order.
+  private var name: String {
+    func part(_ value: (some Any)?) -> String { value.map { "\($0)" } ?? "-" }
+    return [
+      part(filter.user), part(filter.isArchived), part(filter.isPinned), part(titlePart), part(filter.sessionID),
+    ].joined(separator: "\u{0}")
+  }
+}

@@ -1,0 +1,45 @@
+public import ConversationModel
+
+/// How far a database's schema is.
+public struct MigrationPlan: Hashable, Sendable {
+  /// Migrations that the database has seen; 0 for an empty one.
+  public let current: Int
+  /// Migrations that this build knows.
+  public let latest: Int
+
+  public var pending: Int { latest - current }
+}
+
+extension SQLStore {
+  /// - Throws: `.unavailable` if the database cannot be read.
+  public func migrationPlan() async throws(ConversationError) -> MigrationPlan {
+    let dialect = driver.dialect
+    let current = try await read { connection in
+      try connection.first(dialect.readVersion, []) { try $0.integer(0) }
+    }
+    return MigrationPlan(current: current ?? 0, latest: dialect.migrations.count)
+  }
+
+  /// Brings the schema up to date: each missing migration in a transaction that also records it, so
+  /// that an interruption leaves the schema at a whole number.
+  ///
+  /// - Returns: What was to be done before it began.
+  /// - Throws: `.conflict` if the database was made by a later build.
+  @discardableResult
+  public func migrate() async throws(ConversationError) -> MigrationPlan {
+    let plan = try await migrationPlan()
+    guard plan.pending >= 0 else {
+      throw ConversationError(
+        .conflict,
+        "The database has schema \(plan.current); this build knows \(plan.latest) at most. Use a newer build.")
+    }
+    let dialect = driver.dialect
+    for number in plan.current..<plan.latest {
+      try await write { connection in
+        try connection.script(dialect.migrations[number])
+        try connection.script(dialect.writeVersion(number + 1))
+      }
+    }
+    return plan
+  }
+}

@@ -1,0 +1,148 @@
+import ConversationModel
+
+/// What runs `SQLStore`'s statements on one engine.
+///
+/// A driver owns its connections, its queue and its way of committing; the store sees a synchronous
+/// connection inside a closure. Closures are untyped in their errors: the store maps them once.
+public protocol SQLDriver: Sendable {
+  associatedtype Connection: SQLConnection
+
+  var dialect: SQLDialect { get }
+
+  /// Runs `body` on a connection that cannot write, inside one snapshot.
+  ///
+  /// - Throws: `CancellationError` if the task was cancelled before `body` started, `SQLFailure` when
+  ///   no connection can be had, and whatever `body` throws.
+  func read<Value: Sendable>(_ body: @escaping @Sendable (Connection) throws -> Value) async throws -> Value
+
+  /// Runs `body` inside a write transaction and returns when that is committed and synced.
+  ///
+  /// Bodies run one at a time, in the order of their arrival. Several may share a transaction; one
+  /// that throws undoes only its own changes. Once accepted a body runs, whether or not the task is
+  /// still there.
+  /// - Throws: `SQLFailure` when the queue is full or the commit failed; whatever `body` throws.
+  func write<Value: Sendable>(_ body: @escaping @Sendable (Connection) throws -> Value) async throws -> Value
+
+  /// What the driver has counted. Never waits.
+  func health() -> SQLDriverHealth
+}
+
+/// A connection in the hands of one closure; never kept, never shared.
+public protocol SQLConnection: AnyObject, SendableMetatype {
+  associatedtype Row: SQLRow
+
+  /// Runs a statement that returns no rows; returns how many rows it changed.
+  @discardableResult
+  func execute(_ statement: SQLStatement, _ values: [SQLValue]) throws -> Int
+
+  /// Hands every row to `body`, in order. A row is valid only during its call.
+  func forEachRow(_ statement: SQLStatement, _ values: [SQLValue], _ body: (Row) throws -> Void) throws
+
+  /// Runs statements without values that are not worth keeping: migrations.
+  func script(_ sql: String) throws
+}
+
+extension SQLConnection {
+  /// The first row, mapped; nil when there is none.
+  func first<Value>(
+    _ statement: SQLStatement, _ values: [SQLValue], _ map: (Row) throws -> Value
+  ) throws -> Value? {
+    var first: Value?
+    try forEachRow(statement, values) { row in
+      if first == nil { first = try map(row) }
+    }
+    return first
+  }
+
+  /// All rows, mapped, in order.
+  func all<Value>(_ statement: SQLStatement, _ values: [SQLValue], _ map: (Row) throws -> Value) throws -> [Value] {
+    var all: [Value] = []
+    try forEachRow(statement, values) { all.append(try map($0)) }
+    return all
+  }
+}
+
+/// One row of a result. Columns are numbered from 0.
+///
+/// Accessors throw `SQLFailure.damaged` when the column holds something of another kind: a row that
+/// was changed by other hands must be noticed, not guessed at.
+public protocol SQLRow: SendableMetatype {
+  func isNull(_ column: Int) -> Bool
+  func integer(_ column: Int) throws -> Int
+  func real(_ column: Int) throws -> Double
+  func text(_ column: Int) throws -> String
+  func bytes(_ column: Int) throws -> [UInt8]
+  /// The two halves of a 16-byte id.
+  func idHalves(_ column: Int) throws -> (high: UInt64, low: UInt64)
+}
+
+extension SQLRow {
+  func id<Entity>(_ column: Int) throws -> Identifier<Entity> {
+    let (high, low) = try idHalves(column)
+    return Identifier(high: high, low: low)
+  }
+
+  func boolean(_ column: Int) throws -> Bool { try integer(column) != 0 }
+
+  func time(_ column: Int) throws -> Timestamp { Timestamp(microseconds: Int64(try integer(column))) }
+
+  func optional<Value>(_ column: Int, _ read: (Int) throws -> Value) rethrows -> Value? {
+    isNull(column) ? nil : try read(column)
+  }
+
+  /// A column that holds one of a type's raw values.
+  func value<Value: RawRepresentable<String>>(_ column: Int) throws -> Value {
+    guard let value = Value(rawValue: try text(column)) else { throw SQLFailure.damaged(column: column) }
+    return value
+  }
+}
+
+/// A value bound to `$1`, `$2`, …
+public enum SQLValue: Sendable {
+  case null
+  case integer(Int)
+  case real(Double)
+  case text(String)
+  case bytes([UInt8])
+  case id(high: UInt64, low: UInt64)
+
+  static func id<Entity>(_ id: Identifier<Entity>) -> SQLValue { .id(high: id.high, low: id.low) }
+  static func time(_ time: Timestamp) -> SQLValue { .integer(Int(time.microseconds)) }
+  static func boolean(_ value: Bool) -> SQLValue { .integer(value ? 1 : 0) }
+  static func optional<Value>(_ value: Value?, _ make: (Value) -> SQLValue) -> SQLValue {
+    value.map(make) ?? .null
+  }
+}
+
+/// One statement of the store, a constant: its identity is what drivers keep prepared statements by.
+///
+/// Values are written `$1`, `$2`, … as PostgreSQL does; the SQLite driver binds by those names.
+public final class SQLStatement: Sendable {
+  public let sql: String
+
+  public init(_ sql: String) {
+    self.sql = sql
+  }
+}
+
+/// What can go wrong below the store.
+public enum SQLFailure: Error, Sendable {
+  /// Nothing was done, or the outcome is unknown. The reason is safe to show.
+  case unavailable(reason: String, detail: String)
+  /// A statement failed on its own: a broken constraint or a fault of ours.
+  case statement(detail: String)
+  /// A column holds what its type does not allow.
+  case damaged(column: Int)
+}
+
+/// What a driver has counted since its start.
+public struct SQLDriverHealth: Sendable {
+  /// Nil while writes are accepted.
+  public var refusal: String?
+  public var queuedWrites = 0
+  public var commits = 0
+  public var lastCommitMicroseconds = 0
+  public var walBytes = 0
+
+  public init() {}
+}

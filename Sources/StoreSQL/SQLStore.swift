@@ -1,0 +1,105 @@
+public import ConversationModel
+import Glibc
+import Synchronization
+
+/// The one implementation of `Store`: statements and rules over a small driver.
+///
+/// A command runs in one closure inside the driver's write transaction, a read in one snapshot.
+/// `Append.swift`, `Conversations.swift`, `Pages.swift` and `Erase.swift` hold what they do there.
+public struct SQLStore<Driver: SQLDriver>: Store {
+  let driver: Driver
+  let environment: StoreEnvironment
+  let pendingErasures: ErasureQueue
+  private let commands = Counter()
+
+  public init(_ driver: Driver, environment: StoreEnvironment = .system) {
+    self.driver = driver
+    self.environment = environment
+    self.pendingErasures = ErasureQueue()
+  }
+
+  public func apply(_ command: Command, as principal: Principal) async throws(ConversationError) -> Receipt {
+    try command.validate()
+    let receipt: Receipt
+    switch command {
+    case .open(let open): receipt = try await apply(open, as: principal)
+    case .erase(let id): receipt = try await erase(id, as: principal)
+    case .update(let update):
+      receipt = try await write { connection in try self.update(update, as: principal, on: connection) }
+    case .append(let append):
+      receipt = try await write { connection in try self.append(append, as: principal, on: connection) }
+    }
+    commands.add()
+    return receipt
+  }
+
+  public func health() async -> StoreHealth {
+    let driver = driver.health()
+    return StoreHealth(
+      refusal: driver.refusal, queuedCommands: driver.queuedWrites, commands: commands.value,
+      commits: driver.commits, lastCommitMicroseconds: driver.lastCommitMicroseconds, walBytes: driver.walBytes)
+  }
+
+  // MARK: Where errors of all kinds become the one
+
+  func read<Value: Sendable>(
+    _ body: @escaping @Sendable (Driver.Connection) throws -> Value
+  ) async throws(ConversationError) -> Value {
+    do { return try await driver.read(body) } catch { throw Self.conversationError(error) }
+  }
+
+  func write<Value: Sendable>(
+    _ body: @escaping @Sendable (Driver.Connection) throws -> Value
+  ) async throws(ConversationError) -> Value {
+    do { return try await driver.write(body) } catch { throw Self.conversationError(error) }
+  }
+
+  private static func conversationError(_ error: any Error) -> ConversationError {
+    switch error {
+    case let error as ConversationError:
+      error
+    case is CancellationError:
+      ConversationError(.unavailable, "The request was cancelled before it was made.", underlying: error)
+    case SQLFailure.unavailable(let reason, _):
+      ConversationError(.unavailable, reason, underlying: error)
+    default:
+      ConversationError(.internal, "The store failed on this request; its log says how.", underlying: error)
+    }
+  }
+}
+
+/// What the store takes from outside: the time and randomness.
+public struct StoreEnvironment: Sendable {
+  public var now: @Sendable () -> Timestamp
+  public var random: @Sendable () -> (UInt64, UInt64)
+
+  public init(
+    now: @escaping @Sendable () -> Timestamp, random: @escaping @Sendable () -> (UInt64, UInt64)
+  ) {
+    self.now = now
+    self.random = random
+  }
+
+  public static let system = StoreEnvironment(
+    now: {
+      var time = timespec()
+      clock_gettime(CLOCK_REALTIME, &time)
+      return Timestamp(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)
+    },
+    random: {
+      var generator = SystemRandomNumberGenerator()
+      return (generator.next(), generator.next())
+    })
+
+  func newID<Entity>(at time: Timestamp) -> Identifier<Entity> {
+    Identifier(at: time, random: random())
+  }
+}
+
+/// A count that many tasks raise.
+private final class Counter: Sendable {
+  private let count = Atomic(0)
+
+  func add() { count.wrappingAdd(1, ordering: .relaxed) }
+  var value: Int { count.load(ordering: .relaxed) }
+}

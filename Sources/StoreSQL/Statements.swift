@@ -1,0 +1,188 @@
+/// Every statement of the store, one constant each: keywords in capitals, columns listed, a total
+/// order and a limit wherever more than one row can come.
+///
+/// None of the hot ones may scan a table or sort; a test reads their query plans.
+enum Statements {
+  static let conversationColumns = """
+    c.id, c.user_id, c.session_id, c.is_default, c.title, c.context_data, c.archived, c.pinned, \
+    c.active_branch, b.head_position, c.message_count, c.branch_count, c.version, c.created_at, c.updated_at
+    """
+  private static let fromConversations = """
+    FROM pam_conversations c
+    JOIN pam_branches b ON b.conversation_id = c.id AND b.number = c.active_branch
+    """
+  static let messageColumns = """
+    id, client_id, conversation_id, branch, position, role, content, intent, confidence, entities, metadata, \
+    status, revision, version, created_at, edited_at
+    """
+
+  // MARK: Conversations
+
+  static let conversationByID = SQLStatement(
+    """
+    SELECT \(conversationColumns) \(fromConversations)
+    WHERE c.id = $1 AND c.erasing = 0
+    """)
+  static let conversationBySession = SQLStatement(
+    """
+    SELECT \(conversationColumns) \(fromConversations)
+    WHERE c.user_id = $1 AND c.session_id = $2 AND c.erasing = 0
+    """)
+  static let conversationByDefault = SQLStatement(
+    """
+    SELECT \(conversationColumns) \(fromConversations)
+    WHERE c.user_id = $1 AND c.is_default = 1 AND c.erasing = 0
+    """)
+  static let conversationLatest = SQLStatement(
+    """
+    SELECT \(conversationColumns) \(fromConversations)
+    WHERE c.user_id = $1 AND c.message_count > 0 AND c.erasing = 0
+    ORDER BY c.updated_at DESC, c.id DESC LIMIT 1
+    """)
+  static let conversationsOfUser = SQLStatement(
+    """
+    SELECT \(conversationColumns) \(fromConversations)
+    WHERE c.user_id = $1 AND (c.updated_at, c.id) < ($2, $3) AND c.erasing = 0
+      AND ($4 IS NULL OR c.archived = $4) AND ($5 IS NULL OR c.pinned = $5)
+      AND ($6 IS NULL OR c.session_id = $6)
+    ORDER BY c.updated_at DESC, c.id DESC LIMIT $7
+    """)
+  static let conversationsOfAll = SQLStatement(
+    """
+    SELECT \(conversationColumns) \(fromConversations)
+    WHERE (c.updated_at, c.id) < ($1, $2) AND c.erasing = 0
+      AND ($3 IS NULL OR c.archived = $3) AND ($4 IS NULL OR c.pinned = $4)
+      AND ($5 IS NULL OR c.session_id = $5)
+    ORDER BY c.updated_at DESC, c.id DESC LIMIT $6
+    """)
+  static let insertConversation = SQLStatement(
+    """
+    INSERT INTO pam_conversations (id, user_id, session_id, is_default, title, context_data, created_at, updated_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
+    """)
+  static let updateConversation = SQLStatement(
+    """
+    UPDATE pam_conversations
+    SET title = $2, context_data = $3, archived = $4, pinned = $5, active_branch = $6, version = $7, updated_at = $8
+    WHERE id = $1
+    """)
+  static let firstUserMessage = SQLStatement(
+    """
+    SELECT content FROM pam_messages
+    WHERE conversation_id = $1 AND branch = 0 AND role = 'user' AND status = 'complete'
+    ORDER BY position LIMIT 1
+    """)
+
+  // MARK: Branches
+
+  static let branchColumns = "number, parent, fork_position, head_position, title, origin, deleted, version, created_at"
+  static let branch = SQLStatement(
+    """
+    SELECT \(branchColumns) FROM pam_branches
+    WHERE conversation_id = $1 AND number = $2
+    """)
+  static let branches = SQLStatement(
+    """
+    SELECT \(branchColumns) FROM pam_branches
+    WHERE conversation_id = $1 AND deleted = 0
+    ORDER BY number LIMIT $2
+    """)
+  static let forks = SQLStatement(
+    """
+    SELECT fork_position + 1, number FROM pam_branches
+    WHERE conversation_id = $1 AND parent = $2 AND fork_position BETWEEN $3 AND $4
+      AND deleted = 0 AND head_position > fork_position
+    ORDER BY fork_position, number LIMIT $5
+    """)
+  static let insertBranch = SQLStatement(
+    """
+    INSERT INTO pam_branches (conversation_id, number, parent, fork_position, head_position, title, origin, version, created_at)
+    VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8)
+    """)
+  static let moveHead = SQLStatement(
+    """
+    UPDATE pam_branches SET head_position = $3, version = $4
+    WHERE conversation_id = $1 AND number = $2
+    """)
+
+  // MARK: Messages
+
+  static let messagesOfBranch = SQLStatement(
+    """
+    SELECT \(messageColumns) FROM pam_messages
+    WHERE conversation_id = $1 AND branch = $2 AND position BETWEEN $3 AND $4
+    ORDER BY position LIMIT $5
+    """)
+  static let messageByID = SQLStatement("SELECT \(messageColumns) FROM pam_messages WHERE id = $1")
+  static let messagePlace = SQLStatement("SELECT conversation_id, branch, position FROM pam_messages WHERE id = $1")
+  static let messageAt = SQLStatement(
+    """
+    SELECT id, branch FROM pam_messages
+    WHERE conversation_id = $1 AND branch = $2 AND position = $3
+    """)
+  static let messageByClientID = SQLStatement(
+    """
+    SELECT branch, position FROM pam_messages
+    WHERE conversation_id = $1 AND client_id = $2
+    """)
+  static let fingerprints = SQLStatement(
+    """
+    SELECT m.id, m.client_id, m.status, COALESCE(r.fingerprint, m.fingerprint)
+    FROM pam_messages m
+    LEFT JOIN pam_revisions r
+      ON r.conversation_id = m.conversation_id AND r.message_id = m.id AND r.revision = 1
+    WHERE m.conversation_id = $1 AND m.branch = $2 AND m.position BETWEEN $3 AND $4
+    ORDER BY m.position LIMIT $5
+    """)
+  static let appendTarget = SQLStatement(
+    """
+    SELECT c.user_id, c.version, c.active_branch, b.head_position, c.title IS NULL
+    \(fromConversations)
+    WHERE c.id = $1 AND c.erasing = 0
+    """)
+  static let insertMessage = SQLStatement(
+    """
+    INSERT INTO pam_messages (\(messageColumns), fingerprint)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+    """)
+  static let countAppend = SQLStatement(
+    """
+    UPDATE pam_conversations
+    SET version = $2, message_count = message_count + $3, updated_at = $4, title = COALESCE(title, $5)
+    WHERE id = $1
+    """)
+
+  // MARK: Erasure
+
+  static let markErasing = SQLStatement(
+    """
+    UPDATE pam_conversations
+    SET erasing = 1, is_default = 0, session_id = NULL, title = NULL, context_data = '{}'
+    WHERE id = $1
+    """)
+  static let erasing = SQLStatement(
+    "SELECT id FROM pam_conversations WHERE erasing = 1 ORDER BY rowid LIMIT $1")
+  static let eraseMessages = SQLStatement(
+    """
+    DELETE FROM pam_messages WHERE rowid IN (
+      SELECT rowid FROM pam_messages WHERE conversation_id = $1
+      ORDER BY branch, position LIMIT $2)
+    """)
+  static let eraseRevisions = SQLStatement(
+    """
+    DELETE FROM pam_revisions WHERE conversation_id = $1 AND message_id IN (
+      SELECT DISTINCT message_id FROM pam_revisions WHERE conversation_id = $1
+      ORDER BY message_id LIMIT $2)
+    """)
+  static let eraseDrafts = SQLStatement("DELETE FROM pam_drafts WHERE conversation_id = $1")
+  static let eraseBranches = SQLStatement("DELETE FROM pam_branches WHERE conversation_id = $1")
+  static let eraseConversation = SQLStatement("DELETE FROM pam_conversations WHERE id = $1 AND erasing = 1")
+
+  /// The statements that requests make, for the test that reads their query plans.
+  static let hot: [SQLStatement] = [
+    conversationByID, conversationBySession, conversationByDefault, conversationLatest, conversationsOfUser,
+    conversationsOfAll, branch, branches, forks, messagesOfBranch, messageByID, messagePlace, messageAt,
+    messageByClientID, fingerprints, appendTarget, moveHead, countAppend, updateConversation, firstUserMessage,
+    erasing, eraseMessages, eraseRevisions,
+  ]
+}

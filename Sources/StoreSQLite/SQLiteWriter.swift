@@ -1,0 +1,197 @@
+import Glibc
+import StoreSQL
+import Synchronization
+
+/// The one connection that writes and checkpoints, on a thread of its own.
+///
+/// Bodies that wait together commit together: one transaction and one sync, with a savepoint for each
+/// body, so that one that fails undoes only itself. Nobody is answered before the commit is synced,
+/// the refused ones neither: what they were refused for must be true afterwards.
+///
+/// After a commit or an I/O operation failed, the kernel may have dropped pages that it reported as
+/// written. The file is then closed, opened and checkpointed before anything else is acknowledged.
+final class SQLiteWriter: Sendable {
+  /// A body that waits. `run` keeps its outcome; `answer` gives it to the waiting task, or the error.
+  struct Job: Sendable {
+    let run: @Sendable (SQLiteConnection) -> Outcome
+    let refuse: @Sendable (SQLFailure) -> Void
+  }
+
+  /// What a body did, before anyone is told.
+  struct Outcome {
+    let failed: Bool
+    let answer: @Sendable () -> Void
+  }
+
+  private struct Counters {
+    var refusal: String?
+    var commits = 0
+    var lastCommitMicroseconds = 0
+    var logPages = 0
+  }
+
+  private let queue: WorkQueue<Job>
+  private let counters = Mutex(Counters())
+
+  init(capacity: Int) {
+    queue = WorkQueue(capacity: capacity)
+  }
+
+  // MARK: Called from any task
+
+  /// Hands a body in; `refuse` is called at once when the queue is full or closed.
+  func submit(_ job: Job) {
+    switch queue.push(job) {
+    case nil: return
+    case .full:
+      job.refuse(.unavailable(reason: "Too many changes wait for the store; try again.", detail: "queue is full"))
+    case .closed:
+      job.refuse(.unavailable(reason: "The store is closing.", detail: "queue is closed"))
+    }
+  }
+
+  /// Takes no more; `run` returns when what is queued is done.
+  func close() { queue.close() }
+
+  func health() -> SQLDriverHealth {
+    let counters = counters.withLock { $0 }
+    var health = SQLDriverHealth()
+    health.refusal = counters.refusal
+    health.queuedWrites = queue.count
+    health.commits = counters.commits
+    health.lastCommitMicroseconds = counters.lastCommitMicroseconds
+    health.walBytes = counters.logPages * Self.pageBytes
+    return health
+  }
+
+  // MARK: The thread
+
+  /// How the file is opened again after a failure; the first connection comes from outside, so that
+  /// opening a store fails in the one who asked for it.
+  struct Reopening: Sendable {
+    let open: @Sendable () throws -> SQLiteConnection
+    /// Closes every reader: the log is recovered only when nobody has the file open any more.
+    let closeReaders: @Sendable () -> Void
+    let openReaders: @Sendable () -> Void
+  }
+
+  private static let pageBytes = 4096
+  /// How often a broken file is tried again while nobody asks.
+  private static let retryMicroseconds = 500_000
+  /// Pages in the log after which a checkpoint is tried: 16 MiB, a few syncs for thousands of saves.
+  private static let checkpointPages = 4_000
+  /// Pages after which readers are waited for, so that the log cannot grow without end.
+  private static let truncatePages = 16_000
+
+  /// Works until the queue is closed and empty. Owns the connection from here on.
+  func run(_ connection: consuming sending SQLiteConnection, limit: Int, reopening: Reopening) {
+    var current: SQLiteConnection? = connection
+    var lastBatch = 1
+    while let jobs = nextBatch(limit: limit, expecting: lastBatch, isHealthy: current != nil) {
+      do {
+        let ready = try current ?? reopen(reopening)
+        current = ready
+        if !jobs.isEmpty {
+          lastBatch = jobs.count
+          try commit(jobs, on: ready)
+        }
+        checkpoint(ready)
+      } catch {
+        // Jobs that `commit` had answered already are not answered twice: it takes them all or none.
+        if current == nil { refuse(jobs, error) }
+        current = nil
+        note(error)
+      }
+    }
+    if let ready = current { _ = try? ready.checkpoint(truncating: true) }
+    current = nil
+  }
+
+  /// The jobs that wait; empty when a broken file is to be tried again; nil at the end.
+  private func nextBatch(limit: Int, expecting: Int, isHealthy: Bool) -> [Job]? {
+    guard isHealthy else { return queue.batch(limit: limit, timeoutMicroseconds: Self.retryMicroseconds) }
+    // After a slow sync the clients that it answered come back at about the same time. A short wait
+    // for as many as last time turns two syncs a round into one.
+    let linger = expecting > 1 ? min(counters.withLock { $0.lastCommitMicroseconds } / 8, 2_000) : 0
+    return queue.batch(limit: limit, expecting: expecting, lingerMicroseconds: linger)
+  }
+
+  /// One transaction for all. Every job is answered before this returns or throws.
+  private func commit(_ jobs: [Job], on connection: SQLiteConnection) throws {
+    var outcomes: [Outcome] = []
+    outcomes.reserveCapacity(jobs.count)
+    do {
+      try connection.beginWriting()
+      for job in jobs {
+        try connection.openSavepoint()
+        let outcome = job.run(connection)
+        outcomes.append(outcome)
+        // On I/O errors SQLite rolls everything back by itself, earlier bodies included.
+        guard connection.isInTransaction else { throw Self.rolledBack }
+        if outcome.failed { try connection.undoSavepoint() } else { try connection.releaseSavepoint() }
+      }
+      let start = Self.monotonicMicroseconds()
+      try connection.commit()
+      let duration = Self.monotonicMicroseconds() - start
+      counters.withLock { counters in
+        counters.commits += 1
+        counters.lastCommitMicroseconds = duration
+      }
+    } catch {
+      connection.rollback()
+      let failure = error as? SQLFailure ?? Self.rolledBack
+      refuse(jobs, failure)
+      throw failure
+    }
+    for outcome in outcomes { outcome.answer() }
+  }
+
+  private func refuse(_ jobs: [Job], _ error: any Error) {
+    let failure = error as? SQLFailure ?? Self.rolledBack
+    for job in jobs { job.refuse(failure) }
+  }
+
+  private static let rolledBack = SQLFailure.unavailable(
+    reason: "The store could not write; the outcome is unknown.", detail: "the transaction was rolled back")
+
+  private func reopen(_ reopening: Reopening) throws -> SQLiteConnection {
+    reopening.closeReaders()
+    defer { reopening.openReaders() }
+    let connection = try reopening.open()
+    guard try connection.checkpoint(truncating: true) == 0 else { throw Self.rolledBack }
+    try connection.probe()
+    counters.withLock { $0.refusal = nil }
+    return connection
+  }
+
+  private func checkpoint(_ connection: SQLiteConnection) {
+    do {
+      let pages = connection.logPages
+      var left = pages
+      if pages >= Self.truncatePages {
+        left = try connection.checkpoint(truncating: true)
+      } else if pages >= Self.checkpointPages {
+        left = try connection.checkpoint(truncating: false)
+      }
+      counters.withLock { $0.logPages = left }
+    } catch {
+      note(error)
+    }
+  }
+
+  private func note(_ error: any Error) {
+    counters.withLock { counters in
+      if case SQLFailure.unavailable(let reason, _) = error {
+        counters.refusal = reason
+      } else {
+        counters.refusal = "The store could not write."
+      }
+    }
+  }
+
+  private static func monotonicMicroseconds() -> Int {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return time.tv_sec * 1_000_000 + time.tv_nsec / 1000
+  }
+}

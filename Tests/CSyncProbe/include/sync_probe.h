@@ -1,0 +1,1 @@
+void sync_probe_stub(void);
