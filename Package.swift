@@ -14,6 +14,7 @@ let house: [SwiftSetting] = [
 ]
 
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let jwtKit = Target.Dependency.product(name: "JWTKit", package: "jwt-kit")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -24,6 +25,7 @@ let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "sw
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 
 let package = Package(
@@ -40,6 +42,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-nio.git", exact: "2.101.2"),
     .package(url: "https://github.com/apple/swift-argument-parser.git", exact: "1.8.2"),
     .package(url: "https://github.com/apple/swift-configuration.git", exact: "1.4.0", traits: ["YAML"]),
+    .package(url: "https://github.com/apple/swift-system.git", exact: "1.8.1"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", exact: "2.13.0"),
     .package(url: "https://github.com/swift-server/async-http-client.git", exact: "1.37.0"),
   ],
@@ -55,14 +58,14 @@ let package = Package(
       name: "ConversationServer",
       dependencies: [
         "ConversationModel", "StrictJSON", "Wire",
-        hummingbird, jwtKit, crypto, logging, httpTypes, nioCore,
+        hummingbird, hummingbirdCore, jwtKit, crypto, logging, httpTypes, nioCore, lifecycle,
       ],
       swiftSettings: house),
     .executableTarget(
       name: "parley",
       dependencies: [
         "ConversationModel", "ConversationServer", "StoreSQL", "StoreSQLite", "StrictJSON",
-        arguments, configuration, lifecycle, unixSignals, logging,
+        arguments, configuration, systemPackage, lifecycle, unixSignals, logging,
       ],
       swiftSettings: house),
 

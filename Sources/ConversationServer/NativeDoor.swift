@@ -1,0 +1,204 @@
+import ConversationModel
+import HTTPTypes
+import Hummingbird
+import StrictJSON
+import Wire
+
+/// The native door, `/v1`: conversations and messages as they are.
+///
+/// The way of a request is straight: who asks, what is asked, one call of the store, and the answer
+/// written as JSON.
+struct NativeDoor: Sendable {
+  let store: any Store
+  let authenticator: Authenticator
+
+  func addRoutes(to router: Router<ServerContext>) {
+    router.route(
+      "/v1/conversations",
+      [.post: openConversation, .get: listConversations])
+    router.route(
+      "/v1/conversations/{id}",
+      [.get: conversation, .patch: updateConversation, .delete: eraseConversation])
+    router.route(
+      "/v1/conversations/{id}/messages",
+      [.get: messages, .post: append])
+    router.route("/v1/conversations/{id}/branches", [.get: branches])
+    router.route("/v1/messages/{id}", [.get: message])
+  }
+
+  // MARK: Conversations
+
+  @Sendable private func openConversation(_ request: Request, _ context: ServerContext) async throws -> Response {
+    let principal = try await principal(of: request)
+    let query = try Query(request, allowing: ["user_id"])
+    let body = try OpenConversationBody(try await request.json())
+    let acting = try principal.acting(for: body.userID, query)
+    guard let user = acting.onlyUser else {
+      throw ConversationError(
+        .invalid, "The service role must name the user whose conversation this is.", field: "user_id")
+    }
+    let open = OpenConversation(user: user, session: body.session, title: body.title, context: body.context)
+    let receipt = try await store.apply(.open(open), as: acting)
+    return .receipt(receipt, created: !receipt.isReplay)
+  }
+
+  @Sendable private func listConversations(_ request: Request, _ context: ServerContext) async throws -> Response {
+    let principal = try await principal(of: request)
+    let query = try Query(
+      request, allowing: ["limit", "cursor", "archived", "pinned", "q", "session_id", "user_id"])
+    let filter = ConversationFilter(
+      user: try query.id("user_id"), isArchived: try query.boolean("archived"), isPinned: try query.boolean("pinned"),
+      titlePart: query["q"], sessionID: query["session_id"])
+    let page = PageRequest(limit: try query.number("limit") ?? Limits.defaultPageItems, cursor: query["cursor"])
+    let conversations = try await store.conversations(filter, page, as: principal)
+    return .json(reserving: 512 * conversations.items.count) { writer in
+      writer.page(conversations) { $0.conversation($1) }
+    }
+  }
+
+  @Sendable private func conversation(_ request: Request, _ context: ServerContext) async throws -> Response {
+    let principal = try await principal(of: request).acting(for: nil, Query(request, allowing: ["user_id"]))
+    let conversation = try await store.conversation(.id(try conversationID(context)), as: principal)
+    return .json(headers: [.eTag: "\"\(conversation.version)\""]) { $0.conversation(conversation) }
+  }
+
+  @Sendable private func updateConversation(_ request: Request, _ context: ServerContext) async throws -> Response {
+    let principal = try await principal(of: request).acting(for: nil, Query(request, allowing: ["user_id"]))
+    let body = try UpdateConversationBody(
+      try await request.json(), of: try conversationID(context), ifVersion: try request.ifMatch())
+    return .receipt(try await store.apply(.update(body.update), as: principal), created: false)
+  }
+
+  @Sendable private func eraseConversation(_ request: Request, _ context: ServerContext) async throws -> Response {
+    let principal = try await principal(of: request).acting(for: nil, Query(request, allowing: ["user_id"]))
+    let receipt = try await store.apply(.erase(try conversationID(context)), as: principal)
+    return .json { writer in
+      if let erasure = receipt.erasure { writer.erasure(erasure) }
+    }
+  }
+
+  // MARK: Messages
+
+  @Sendable private func messages(_ request: Request, _ context: ServerContext) async throws -> Response {
+    let query = try Query(request, allowing: ["branch", "limit", "before", "after", "around", "user_id"])
+    let principal = try await principal(of: request).acting(for: nil, query)
+    let path = Path(.id(try conversationID(context)), branch: try query.number("branch"))
+    let page = MessagePageRequest(
+      limit: try query.number("limit") ?? Limits.defaultPageItems, try part(query))
+    let messages = try await store.messages(path, page, as: principal)
+    return .json(reserving: 1024 * (messages.messages.count + 1)) { $0.page(messages) }
+  }
+
+  @Sendable private func append(_ request: Request, _ context: ServerContext) async throws -> Response {
+    let query = try Query(request, allowing: ["user_id"])
+    let principal = try await principal(of: request)
+    let body = try AppendBody(
+      try await request.json(), to: try conversationID(context), idempotencyKey: request.headers[.idempotencyKey])
+    let receipt = try await store.apply(.append(body.append), as: try principal.acting(for: body.userID, query))
+    return .receipt(receipt, created: !receipt.isReplay, asList: body.isList)
+  }
+
+  @Sendable private func message(_ request: Request, _ context: ServerContext) async throws -> Response {
+    let principal = try await principal(of: request).acting(for: nil, Query(request, allowing: ["user_id"]))
+    guard let id = context.parameters.get("id").flatMap({ MessageID($0) }) else { throw ConversationError.noMessage }
+    let detail = try await store.message(id, as: principal)
+    return .json(headers: [.eTag: "\"\(detail.message.revision)\""]) {
+      $0.message(detail.message, siblings: detail.siblings)
+    }
+  }
+
+  @Sendable private func branches(_ request: Request, _ context: ServerContext) async throws -> Response {
+    let principal = try await principal(of: request).acting(for: nil, Query(request, allowing: ["user_id"]))
+    let branches = try await store.branches(of: try conversationID(context), as: principal)
+    return .json { writer in writer.page(Page(items: branches, next: nil)) { $0.branch($1) } }
+  }
+
+  // MARK: Reading a request
+
+  private func principal(of request: Request) async throws -> Principal {
+    guard let header = request.headers[.authorization], let token = bearerToken(header) else {
+      throw ConversationError(
+        .unauthenticated, "A token is needed: send the header Authorization: Bearer with one.")
+    }
+    switch try await authenticator.role(ofBearer: token) {
+    case .principal(let principal): return principal
+    case .anonymous:
+      throw ConversationError(.forbidden, "The anonymous key opens nothing here; a user's token is needed.")
+    }
+  }
+
+  /// An id that is no UUID names nothing, like any other unknown one.
+  private func conversationID(_ context: ServerContext) throws(ConversationError) -> ConversationID {
+    guard let id = context.parameters.get("id").flatMap({ ConversationID($0) }) else { throw .noConversation }
+    return id
+  }
+
+  private func part(_ query: Query) throws(ConversationError) -> MessagePageRequest.Part {
+    let named = ["before", "after", "around"].filter { query[$0] != nil }
+    guard let name = named.first, let text = query[name] else { return .latest }
+    guard named.count == 1 else {
+      throw ConversationError(.invalid, "Only one of before, after and around may be named.", field: named[1])
+    }
+    let anchor: MessagePageRequest.Anchor =
+      if let position = wholeNumber(text) {
+        .position(position)
+      } else if let id = MessageID(text) {
+        .message(id)
+      } else {
+        .cursor(text)
+      }
+    return switch name {
+    case "before": .before(anchor)
+    case "after": .after(anchor)
+    default: .around(anchor)
+    }
+  }
+}
+
+extension Authenticator {
+  /// The role of what stands behind `Bearer`: an opaque key or a token.
+  func role(ofBearer bearer: String) async throws(ConversationError) -> Role {
+    if let role = role(ofKey: bearer) { return role }
+    do {
+      return try await role(ofToken: bearer)
+    } catch {
+      throw ConversationError(
+        .unauthenticated,
+        error == .expired ? "The token has expired." : "The token is not valid here.")
+    }
+  }
+}
+
+/// What stands behind `Bearer` in an `Authorization` header; the scheme's case does not matter.
+func bearerToken(_ header: String) -> String? {
+  let parts = header.trimmingSpaces.split(separator: " ", maxSplits: 1)
+  guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
+  let token = parts[1].trimmingSpaces
+  return token.isEmpty ? nil : String(token)
+}
+
+extension Principal {
+  /// Whom a request acts as: the service role for any user it names, a user for itself only.
+  func acting(for named: UserID?, _ query: Query) throws(ConversationError) -> Principal {
+    let queried: UserID? = try query.id("user_id")
+    if let named, let queried, named != queried {
+      throw ConversationError(.invalid, "The body and the query name different users.", field: "user_id")
+    }
+    guard let user = named ?? queried else { return self }
+    guard owns(user) else {
+      throw ConversationError(.forbidden, "A user may act for itself only.", field: "user_id")
+    }
+    return .user(user)
+  }
+}
+
+extension Response {
+  fileprivate static func receipt(_ receipt: Receipt, created: Bool, asList: Bool = false) -> Response {
+    var headers = HTTPFields()
+    if receipt.conversation != nil, let version = receipt.version { headers[.eTag] = "\"\(version)\"" }
+    let status: HTTPResponse.Status = receipt.durability == .spooled ? .accepted : created ? .created : .ok
+    return .json(status, headers: headers, reserving: 1024 * (receipt.messages.count + 1)) {
+      $0.receipt(receipt, asList: asList)
+    }
+  }
+}

@@ -1,0 +1,42 @@
+import ConversationModel
+import Hummingbird
+import StrictJSON
+import Wire
+
+/// The open routes for those who run the server: is it alive, does it take messages, what are its
+/// limits.
+struct OperationsDoor: Sendable {
+  let store: any Store
+
+  func addRoutes(to router: Router<ServerContext>) {
+    router.route("/healthz", [.get: alive])
+    router.route("/readyz", [.get: ready])
+    router.route("/v1/limits", [.get: limits])
+  }
+
+  @Sendable private func alive(_ request: Request, _ context: ServerContext) async throws -> Response {
+    .json { writer in
+      writer.beginObject()
+      writer.field("status", "ok")
+      writer.endObject()
+    }
+  }
+
+  /// 200 while appends are accepted, 503 with the reason while they are not.
+  @Sendable private func ready(_ request: Request, _ context: ServerContext) async throws -> Response {
+    let refusal = await store.health().refusal
+    return .json(
+      refusal == nil ? .ok : .serviceUnavailable, headers: refusal == nil ? [:] : [.retryAfter: Response.retryAfter]
+    ) { writer in
+      writer.beginObject()
+      writer.field("status", refusal == nil ? "ok" : "unavailable")
+      writer.key("reasons")
+      writer.list(refusal.map { [$0] } ?? []) { $0.string($1) }
+      writer.endObject()
+    }
+  }
+
+  @Sendable private func limits(_ request: Request, _ context: ServerContext) async throws -> Response {
+    .json { $0.limits() }
+  }
+}

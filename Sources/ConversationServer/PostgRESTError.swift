@@ -1,0 +1,105 @@
+import ConversationModel
+import HTTPTypes
+import Hummingbird
+import StrictJSON
+import Wire
+
+/// An error in the shape that PostgREST gives it, with a PostgreSQL or PGRST code.
+///
+/// Codes and wording follow PostgreSQL's appendix A and PostgREST's error reference, because the
+/// former programs and their client library look at both.
+struct PostgRESTError: Error {
+  let status: HTTPResponse.Status
+  let code: String
+  let message: String
+  var details: String?
+  var hint: String?
+  var headers: HTTPFields = [:]
+  var underlying: (any Error)?
+
+  init(
+    _ status: HTTPResponse.Status, _ code: String, _ message: String, details: String? = nil, hint: String? = nil
+  ) {
+    self.status = status
+    self.code = code
+    self.message = message
+    self.details = details
+    self.hint = hint
+  }
+
+  /// What the store or the edge said, for a door that has no words of its own for it.
+  init(_ error: ConversationError, status: HTTPResponse.Status) {
+    let code: String
+    switch error.code {
+    case .invalid: code = status == .badRequest ? "PGRST102" : "PGRST100"
+    case .unauthenticated: code = "PGRST301"
+    case .forbidden: code = "42501"
+    case .notFound: code = "PGRST125"
+    case .gone, .conflict, .preconditionFailed: code = "23505"
+    case .tooLarge: code = "54000"
+    case .rateLimited: code = "53400"
+    case .unavailable:
+      self.init(.serviceUnavailable, "PGRST000", "Database connection error.", details: error.message)
+      headers[.retryAfter] = Response.retryAfter
+      underlying = error.underlying
+      return
+    case .internal: code = "XX000"
+    }
+    self.init(status, code, error.message)
+    underlying = error.underlying
+  }
+
+  var response: Response {
+    .json(status, headers: headers, type: "application/json; charset=utf-8") { writer in
+      writer.beginObject()
+      writer.field("code", code)
+      writer.field("details", details)
+      writer.field("hint", hint)
+      writer.field("message", message)
+      writer.endObject()
+    }
+  }
+}
+
+extension PostgRESTError {
+  static let noKey = PostgRESTError(
+    .unauthorized, "PGRST301", "No API key found in request", hint: "Send the header apikey with a key of this server.")
+  static let wrongKey = PostgRESTError(
+    .unauthorized, "PGRST301", "Invalid API key", hint: "Check the key; it lies in the server's data directory.")
+
+  static func token(_ failure: TokenFailure) -> PostgRESTError {
+    let message = failure == .expired ? "JWT expired" : "JWT could not be verified"
+    var error = PostgRESTError(.unauthorized, failure == .expired ? "PGRST303" : "PGRST301", message)
+    error.headers[.wwwAuthenticate] = "Bearer error=\"invalid_token\", error_description=\"\(message)\""
+    return error
+  }
+
+  static func noFunction(_ name: String, _ arguments: [String]) -> PostgRESTError {
+    let list = arguments.sorted().map { String($0.unicodeScalars.prefix(shownScalars)) }.joined(separator: ", ")
+    let name = String(name.unicodeScalars.prefix(shownScalars))
+    let called = arguments.isEmpty ? "\(name) without parameters" : "\(name)(\(list))"
+    return PostgRESTError(
+      .notFound, "PGRST202", "Could not find the function public.\(called) in the schema cache",
+      details: "Searched for the function public.\(name) "
+        + (arguments.isEmpty ? "without parameters" : "with parameters \(list)") + ", but no matches were found in the schema cache.")
+  }
+
+  static func notPermitted(_ function: String, as role: Role) -> PostgRESTError {
+    PostgRESTError(
+      role == .anonymous ? .unauthorized : .forbidden, "42501", "permission denied for function \(function)",
+      hint: "p_user_id must be the caller, unless the service role calls.")
+  }
+
+  static func badSyntax(_ type: String, _ input: String) -> PostgRESTError {
+    PostgRESTError(
+      .badRequest, "22P02", "invalid input syntax for type \(type): \"\(input.unicodeScalars.prefix(shownScalars))\"")
+  }
+
+  static func null(_ column: String, of table: String) -> PostgRESTError {
+    PostgRESTError(
+      .badRequest, "23502", "null value in column \"\(column)\" of relation \"\(table)\" violates not-null constraint")
+  }
+
+  /// Unicode scalars of a caller's input that an error may repeat.
+  private static let shownScalars = 64
+}

@@ -1,0 +1,89 @@
+import ConversationModel
+import HTTPTypes
+import StrictJSON
+
+/// One function that the former programs call, by its arguments' names.
+struct RPCSignature {
+  let name: String
+  /// Arguments without a default.
+  let required: [String]
+  let optional: [String]
+}
+
+/// The arguments of one call, by name.
+///
+/// Values are taken as PostgreSQL takes the fields of a JSON record: a number may come as a string
+/// and a text as a number, and a missing argument is its default.
+struct RPCArguments {
+  private let values: JSONObject
+
+  /// - Throws: PGRST102 for anything but an object; PGRST202 for a missing or unknown argument.
+  init(_ json: JSONValue, of signature: RPCSignature) throws(PostgRESTError) {
+    guard let object = json.object else {
+      throw PostgRESTError(.badRequest, "PGRST102", "The body must be a JSON object of arguments by name.")
+    }
+    let names = object.members.map(\.key)
+    let known = signature.required + signature.optional
+    guard names.allSatisfy(known.contains), signature.required.allSatisfy(names.contains) else {
+      throw .noFunction(signature.name, names)
+    }
+    values = object
+  }
+
+  /// Nil when missing or null.
+  func uuid<Entity>(_ name: String) throws(PostgRESTError) -> Identifier<Entity>? {
+    guard let text = text(name) else { return nil }
+    guard let id = Identifier<Entity>(text) else { throw .badSyntax("uuid", text) }
+    return id
+  }
+
+  /// The text form of any value; nil when missing or null.
+  func text(_ name: String) -> String? {
+    guard let value = present(name) else { return nil }
+    return value.string ?? value.canonicalText()
+  }
+
+  func integer(_ name: String) throws(PostgRESTError) -> Int? {
+    guard let text = text(name) else { return nil }
+    let digits = text.trimmingSpaces
+    guard let number = Int(digits) else {
+      if !digits.isEmpty, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) || $0 == 0x2D }) {
+        throw Self.integerRange(text)
+      }
+      throw .badSyntax("integer", text)
+    }
+    guard Int(Int32.min)...Int(Int32.max) ~= number else { throw Self.integerRange(text) }
+    return number
+  }
+
+  func confidence(_ name: String) throws(PostgRESTError) -> Confidence? {
+    guard let text = text(name) else { return nil }
+    guard let number = JSONNumber(literal: String(text.trimmingSpaces)) else { throw .badSyntax("numeric", text) }
+    guard let confidence = Confidence(rounding: number.double) else {
+      throw PostgRESTError(
+        .badRequest, "22003", "numeric field overflow",
+        details: "A field with precision 3, scale 2 must round to an absolute value less than 10^1.")
+    }
+    return confidence
+  }
+
+  /// Any JSON value in canonical form; null and a missing one are nil.
+  func json(_ name: String) throws(PostgRESTError) -> JSONText? {
+    guard let value = present(name) else { return nil }
+    guard value.depth <= Limits.objectDepth else {
+      throw PostgRESTError(
+        .badRequest, "54001", "The argument \(name) may be nested \(Limits.objectDepth) levels deep at most.")
+    }
+    return JSONText(canonical: value.canonicalText())
+  }
+
+  private func present(_ name: String) -> JSONValue? {
+    guard let value = values[name], !value.isNull else { return nil }
+    return value
+  }
+
+  private static func integerRange(_ text: String) -> PostgRESTError {
+    PostgRESTError(
+      .badRequest, "22003", "value \"\(text.unicodeScalars.prefix(64))\" is out of range for type integer")
+  }
+}

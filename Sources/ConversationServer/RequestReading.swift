@@ -1,0 +1,126 @@
+import ConversationModel
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import StrictJSON
+
+/// What Hummingbird hands from the edge to a handler.
+struct ServerContext: RequestContext {
+  var coreContext: CoreRequestContextStorage
+  /// The caller's `x-request-id` if it sent a plain one, else ours. Every answer carries it.
+  var requestID = ""
+
+  init(source: ApplicationRequestContextSource) {
+    coreContext = CoreRequestContextStorage(source: source)
+  }
+}
+
+extension Request {
+  /// The body as strictly read JSON; an empty body is an empty object.
+  ///
+  /// - Throws: `.invalid` (status 415 for another content type), `.tooLarge`.
+  func json() async throws -> JSONValue {
+    try requireJSON()
+    let buffer: ByteBuffer
+    do {
+      buffer = try await body.collect(upTo: Limits.bodyBytes)
+    } catch is NIOTooManyBytesError {
+      throw ConversationError(.tooLarge, "A request body holds at most \(Limits.bodyBytes) bytes.")
+    }
+    guard buffer.readableBytes > 0 else { return .object(JSONObject()) }
+    do {
+      return try buffer.withUnsafeReadableBytes { bytes throws(JSONError) in
+        try JSONReader.read(bytes, limits: JSONLimits(bytes: Limits.bodyBytes, depth: Limits.bodyDepth))
+      }
+    } catch {
+      throw ConversationError(error.kind == .tooLarge ? .tooLarge : .invalid, error.message)
+    }
+  }
+
+  private func requireJSON() throws {
+    guard let type = headers[.contentType] else { return }
+    let name = type.prefix { $0 != ";" }.trimmingSpaces.lowercased()
+    guard name == "application/json" || name.hasSuffix("+json") else {
+      throw StatusError(
+        status: .unsupportedMediaType,
+        ConversationError(.invalid, "The body must be JSON, with the content type application/json."))
+    }
+  }
+
+  /// The version or revision that `If-Match` names, bare or quoted; nil without it or for `*`.
+  func ifMatch() throws(ConversationError) -> Int? {
+    guard let header = headers[.ifMatch] else { return nil }
+    var text = header.trimmingSpaces
+    if text == "*" { return nil }
+    if text.count >= 2, text.hasPrefix("\""), text.hasSuffix("\"") { text = text.dropFirst().dropLast() }
+    guard let number = wholeNumber(text) else {
+      throw ConversationError(.invalid, "If-Match must be one whole number, bare or quoted.", field: "If-Match")
+    }
+    return number
+  }
+}
+
+/// The query of a request, one value a name.
+struct Query {
+  private var values: [String: String] = [:]
+
+  /// - Throws: `.invalid` for a name that is not known here or comes twice.
+  init(_ request: Request, allowing names: [String]) throws(ConversationError) {
+    for (name, value) in request.uri.queryParameters {
+      let name = String(name)
+      guard names.contains(name) else {
+        throw ConversationError(
+          .invalid,
+          names.isEmpty
+            ? "This request takes no query parameters."
+            : "The query has a parameter that is not known here; allowed are \(names.joined(separator: ", ")).")
+      }
+      guard values.updateValue(String(value), forKey: name) == nil else {
+        throw ConversationError(.invalid, "The query names \(name) twice.", field: name)
+      }
+    }
+  }
+
+  subscript(name: String) -> String? { values[name] }
+
+  func number(_ name: String) throws(ConversationError) -> Int? {
+    guard let text = values[name] else { return nil }
+    guard let number = wholeNumber(text) else { throw wrong(name, "a whole number from 0") }
+    return number
+  }
+
+  func boolean(_ name: String) throws(ConversationError) -> Bool? {
+    switch values[name] {
+    case nil: return nil
+    case "true": return true
+    case "false": return false
+    default: throw wrong(name, "true or false")
+    }
+  }
+
+  func id<Entity>(_ name: String) throws(ConversationError) -> Identifier<Entity>? {
+    guard let text = values[name] else { return nil }
+    guard let id = Identifier<Entity>(text) else { throw wrong(name, "a UUID") }
+    return id
+  }
+
+  private func wrong(_ name: String, _ wanted: String) -> ConversationError {
+    ConversationError(.invalid, "The query parameter \(name) must be \(wanted).", field: name)
+  }
+}
+
+/// Digits only, and no more than fit: `Int(_:)` would take signs.
+func wholeNumber(_ text: some StringProtocol) -> Int? {
+  guard !text.isEmpty, text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
+    return nil
+  }
+  return Int(text)
+}
+
+extension StringProtocol {
+  var trimmingSpaces: SubSequence {
+    let start = drop { $0 == " " || $0 == "\t" }
+    guard let end = start.lastIndex(where: { $0 != " " && $0 != "\t" }) else { return start }
+    return start[...end]
+  }
+}

@@ -1,5 +1,0 @@
-import Hummingbird
-import JWTKit
-import Crypto
-import Logging
-enum StubServer {}

@@ -1,0 +1,209 @@
+public import ConversationModel
+public import StrictJSON
+
+// The JSON shapes of the native door, written straight to bytes: pages are what the server makes most
+// of, and a detour through `Codable` would cost more than the store.
+
+extension JSONWriter {
+  public mutating func conversation(_ conversation: Conversation) {
+    beginObject()
+    field("id", conversation.id.description)
+    field("user_id", conversation.userID.description)
+    field("session_id", conversation.sessionID)
+    field("is_default", conversation.isDefault)
+    field("title", conversation.title)
+    field("context", conversation.context)
+    field("archived", conversation.isArchived)
+    field("pinned", conversation.isPinned)
+    field("active_branch", conversation.activeBranch)
+    field("head_position", conversation.headPosition)
+    field("message_count", conversation.messageCount)
+    field("branch_count", conversation.branchCount)
+    field("version", conversation.version)
+    field("created_at", conversation.createdAt.description)
+    field("updated_at", conversation.updatedAt.description)
+    endObject()
+  }
+
+  /// - Parameter siblings: Only for a message that was asked for by itself.
+  public mutating func message(
+    _ message: Message, durability: Durability = .stored, siblings: [MessageDetail.Sibling]? = nil
+  ) {
+    beginObject()
+    field("id", message.id.description)
+    field("client_id", message.clientID)
+    field("conversation_id", message.conversationID.description)
+    field("branch", message.branch)
+    if durability == .stored { field("position", message.position) } else { nullField("position") }
+    field("role", message.role.rawValue)
+    field("content", message.content)
+    field("intent", message.intent)
+    if let confidence = message.confidence {
+      key("confidence")
+      raw(confidence.text)
+    } else {
+      nullField("confidence")
+    }
+    field("entities", message.entities)
+    field("metadata", message.metadata)
+    field("status", message.status.rawValue)
+    field("revision", message.revision)
+    field("durability", durability.rawValue)
+    field("created_at", message.createdAt.description)
+    field("edited_at", message.editedAt?.description)
+    if let siblings {
+      key("siblings")
+      list(siblings) { writer, sibling in
+        writer.beginObject()
+        writer.field("id", sibling.id.description)
+        writer.field("branch", sibling.branch)
+        writer.endObject()
+      }
+    }
+    endObject()
+  }
+
+  public mutating func branch(_ branch: Branch) {
+    beginObject()
+    field("number", branch.number)
+    if let parent = branch.parent { field("parent", parent) } else { nullField("parent") }
+    field("fork_position", branch.forkPosition)
+    field("head_position", branch.headPosition)
+    field("title", branch.title)
+    field("origin", branch.origin.rawValue)
+    field("active", branch.isActive)
+    field("deleted", branch.isDeleted)
+    field("created_at", branch.createdAt.description)
+    endObject()
+  }
+
+  public mutating func page(_ page: MessagePage) {
+    beginObject()
+    key("data")
+    list(page.messages) { $0.message($1) }
+    key("forks")
+    list(page.forks) { writer, fork in
+      writer.beginObject()
+      writer.field("position", fork.position)
+      writer.key("branches")
+      writer.list(fork.branches) { $0.int($1) }
+      writer.endObject()
+    }
+    field("branch", page.branch)
+    field("has_before", page.before != nil)
+    field("has_after", page.after != nil)
+    field("before", page.before)
+    field("after", page.after)
+    field("head_position", page.headPosition)
+    field("version", page.version)
+    endObject()
+  }
+
+  public mutating func page<Item>(_ page: Page<Item>, _ write: (inout JSONWriter, Item) -> Void) {
+    beginObject()
+    key("data")
+    list(page.items, write)
+    field("has_more", page.hasMore)
+    field("next_cursor", page.next)
+    endObject()
+  }
+
+  /// What every write answers: the objects it touched, and what is promised about them.
+  ///
+  /// - Parameter asList: Whether appended messages stand under `messages` or one under `message`.
+  public mutating func receipt(_ receipt: Receipt, asList: Bool = false) {
+    beginObject()
+    if let conversation = receipt.conversation {
+      key("conversation")
+      self.conversation(conversation)
+    }
+    if asList {
+      key("messages")
+      list(receipt.messages) { $0.message($1, durability: receipt.durability) }
+    } else if let message = receipt.messages.first {
+      key("message")
+      self.message(message, durability: receipt.durability)
+    }
+    if let version = receipt.version { field("version", version) } else { nullField("version") }
+    field("durability", receipt.durability.rawValue)
+    field("replayed", receipt.isReplay)
+    endObject()
+  }
+
+  public mutating func erasure(_ erasure: Erasure) {
+    beginObject()
+    field("state", erasure.isComplete ? "complete" : "pending")
+    key("counts")
+    beginObject()
+    field("conversations", erasure.conversations)
+    field("branches", erasure.branches)
+    field("messages", erasure.messages)
+    field("revisions", erasure.revisions)
+    endObject()
+    endObject()
+  }
+
+  /// An error as RFC 9457 `application/problem+json`.
+  public mutating func problem(_ error: ConversationError, status: Int, title: String, requestID: String) {
+    beginObject()
+    field("type", "urn:parley:problem:\(error.code.rawValue)")
+    field("title", title)
+    field("status", status)
+    field("detail", error.message)
+    field("code", error.code.rawValue)
+    if let name = error.field { field("field", name) }
+    field("request_id", requestID)
+    endObject()
+  }
+
+  public mutating func limits() {
+    beginObject()
+    field("body_bytes", Limits.bodyBytes)
+    field("content_bytes", Limits.contentBytes)
+    field("object_bytes", Limits.objectBytes)
+    field("object_depth", Limits.objectDepth)
+    field("title_characters", Limits.titleScalars)
+    field("session_id_characters", Limits.keyScalars)
+    field("client_id_characters", Limits.keyScalars)
+    field("page_min", Limits.pageItems.lowerBound)
+    field("page_max", Limits.pageItems.upperBound)
+    field("page_default", Limits.defaultPageItems)
+    field("append_messages", Limits.appendMessages.upperBound)
+    field("fork_depth", Limits.forkDepth)
+    field("frame_bytes", Limits.frameBytes)
+    endObject()
+  }
+
+  // MARK: Fields
+
+  public mutating func field(_ name: String, _ value: String?) {
+    key(name)
+    if let value { string(value) } else { null() }
+  }
+
+  public mutating func field(_ name: String, _ value: Int) {
+    key(name)
+    int(value)
+  }
+
+  public mutating func field(_ name: String, _ value: Bool) {
+    key(name)
+    bool(value)
+  }
+
+  public mutating func field(_ name: String, _ value: JSONText) {
+    key(name)
+    raw(value.text)
+  }
+
+  public mutating func nullField(_ name: String) {
+    key(name)
+    null()
+  }
+
+  public mutating func list<Items: Sequence>(_ items: Items, _ write: (inout JSONWriter, Items.Element) -> Void) {
+    beginArray()
+    for item in items { write(&self, item) }
+    endArray()
+  }
+}

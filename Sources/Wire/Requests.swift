@@ -1,0 +1,105 @@
+public import ConversationModel
+public import StrictJSON
+
+/// The body of `POST /v1/conversations`.
+public struct OpenConversationBody {
+  public let userID: UserID?
+  public let session: SessionKey
+  public let title: String?
+  public let context: JSONText?
+
+  public init(_ json: JSONValue) throws(ConversationError) {
+    let fields = try ObjectReader(json, allowing: ["user_id", "session_id", "title", "context"])
+    userID = try fields.id("user_id")
+    if let name = try fields.string("session_id") {
+      session = .named(name)
+    } else {
+      session = fields.isNull("session_id") ? .default : .new
+    }
+    title = try fields.string("title")
+    context = try fields.jsonObject("context")
+  }
+}
+
+/// The body of `PATCH /v1/conversations/{id}`.
+public struct UpdateConversationBody {
+  public let update: UpdateConversation
+
+  public init(
+    _ json: JSONValue, of conversation: ConversationID, ifVersion: Version?
+  ) throws(ConversationError) {
+    let names = ["title", "context", "archived", "pinned", "active_branch"]
+    let fields = try ObjectReader(json, allowing: names)
+    guard names.contains(where: fields.has) else {
+      throw ConversationError(.invalid, "The body changes nothing; it may hold \(names.joined(separator: ", ")).")
+    }
+    let title = try fields.string("title").map(UpdateConversation.Title.named)
+    update = UpdateConversation(
+      conversation, title: fields.isNull("title") ? .automatic : title, context: try fields.jsonObject("context"),
+      isArchived: try fields.boolean("archived"), isPinned: try fields.boolean("pinned"),
+      activeBranch: try fields.count("active_branch"), ifVersion: ifVersion)
+  }
+}
+
+/// The body of `POST /v1/conversations/{id}/messages`: one message, or `messages` with several.
+public struct AppendBody {
+  public let userID: UserID?
+  public let append: Append
+  /// Whether the answer names one `message` or a list of `messages`.
+  public let isList: Bool
+
+  private static let messageFields = [
+    "role", "content", "client_id", "intent", "confidence", "entities", "metadata",
+  ]
+  private static let placeFields = ["user_id", "parent", "branch"]
+
+  /// - Parameter idempotencyKey: The header; names the first message, and the following ones by
+  ///   `key#2`, `key#3`, … where they have no client id of their own.
+  public init(
+    _ json: JSONValue, to conversation: ConversationID, idempotencyKey: String?
+  ) throws(ConversationError) {
+    isList = json.object?["messages"] != nil
+    let fields = try ObjectReader(
+      json, allowing: isList ? ["messages"] + Self.placeFields : Self.messageFields + Self.placeFields)
+    userID = try fields.id("user_id")
+    var messages: [NewMessage] = []
+    if isList {
+      let list = try fields.array("messages") ?? []
+      guard Limits.appendMessages.contains(list.count) else {
+        throw ConversationError(
+          .invalid, "The field messages holds 1 to \(Limits.appendMessages.upperBound) messages.", field: "messages")
+      }
+      for item in list {
+        messages.append(try Self.message(try ObjectReader(item, allowing: Self.messageFields)))
+      }
+    } else {
+      messages = [try Self.message(fields)]
+    }
+    if let idempotencyKey { try Self.name(&messages, idempotencyKey) }
+    append = Append(
+      to: conversation, messages, parent: try fields.id("parent"), branch: try fields.count("branch"))
+  }
+
+  private static func message(_ fields: ObjectReader) throws(ConversationError) -> NewMessage {
+    guard let role = Message.Role(rawValue: try fields.requiredString("role")) else {
+      let allowed = Message.Role.allCases.map(\.rawValue).joined(separator: ", ")
+      throw ConversationError(.invalid, "The field role must be one of \(allowed).", field: "role")
+    }
+    return NewMessage(
+      role: role, content: try fields.requiredString("content"), clientID: try fields.string("client_id"),
+      intent: try fields.string("intent"), confidence: try fields.confidence("confidence"),
+      entities: try fields.jsonObject("entities") ?? .emptyObject,
+      metadata: try fields.jsonObject("metadata") ?? .emptyObject)
+  }
+
+  private static func name(_ messages: inout [NewMessage], _ key: String) throws(ConversationError) {
+    if let clientID = messages[0].clientID, !clientID.utf8.elementsEqual(key.utf8) {
+      throw ConversationError(
+        .invalid, "The header Idempotency-Key and the field client_id are the same thing, but they differ.",
+        field: "client_id")
+    }
+    for index in messages.indices where messages[index].clientID == nil {
+      messages[index].clientID = index == 0 ? key : "\(key)#\(index + 1)"
+    }
+  }
+}

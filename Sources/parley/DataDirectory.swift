@@ -1,0 +1,119 @@
+import ConversationServer
+import Glibc
+import StoreSQLite
+
+/// The directory that holds a server's own files: the lock, the secret, the keys and, unless the
+/// store lies elsewhere, the database.
+struct DataDirectory {
+  let path: String
+
+  /// Makes it with mode 0700 when it is missing.
+  init(_ path: String) throws {
+    self.path = path
+    var made = ""
+    for part in path.split(separator: "/", omittingEmptySubsequences: false) {
+      made += made.isEmpty && part.isEmpty ? "/" : (made.isEmpty || made == "/" ? "" : "/") + part
+      guard mkdir(made, 0o700) == 0 || errno == EEXIST || errno == EISDIR else {
+        throw CommandFailure(.cannotCreate, "Cannot make the directory \(made): \(Self.systemError()).")
+      }
+    }
+    guard access(path, R_OK | W_OK | X_OK) == 0 else {
+      throw CommandFailure(.cannotCreate, "Cannot use the data directory \(path): \(Self.systemError()).")
+    }
+  }
+
+  /// The right to be its server.
+  func lock() throws -> DirectoryLock {
+    do {
+      return try DirectoryLock(directory: path)
+    } catch {
+      throw Self.failure(error, path)
+    }
+  }
+
+  /// Tells a person who has the directory.
+  static func failure(_ failure: DirectoryLock.Failure, _ path: String) -> CommandFailure {
+    switch failure {
+    case .taken(let processID):
+      let who = processID.map { "process \($0)" } ?? "another process"
+      return CommandFailure(.tryAgain, "Another Parley (\(who)) is running on \(path); stop it, or choose another place.")
+    case .cannotCreate(let number):
+      return CommandFailure(.cannotCreate, "Cannot lock \(path): \(String(cString: strerror(number))).")
+    }
+  }
+
+  /// The secret and the keys, made on the first use.
+  func credentials(secretFile: String?) throws -> Credentials {
+    let secret = try secret(file: secretFile)
+    let anon = try readOrMake("anon.key") { "parley_anon_" + Self.randomHex() }
+    let service = try readOrMake("service.key") { "parley_service_" + Self.randomHex() }
+    guard
+      let credentials = Credentials(
+        secret: secret, anonKey: String(decoding: anon, as: UTF8.self),
+        serviceKey: String(decoding: service, as: UTF8.self))
+    else {
+      throw CommandFailure(
+        .configuration, "The token secret has fewer than \(Credentials.minimumSecretBytes) bytes; use a longer one.")
+    }
+    return credentials
+  }
+
+  /// The bytes that sign tokens, from a given file or this directory's own.
+  func secret(file: String?) throws -> [UInt8] {
+    guard let file else { return try readOrMake("secret") { Self.randomHex() } }
+    guard let bytes = try Self.read(file) else {
+      throw CommandFailure(.configuration, "The secret file \(file) does not exist.")
+    }
+    return bytes
+  }
+
+  /// 32 bytes from the system, in hexadecimal.
+  private static func randomHex() -> String {
+    var random = SystemRandomNumberGenerator()
+    return (0..<4).map { _ in
+      let digits = String(random.next() as UInt64, radix: 16)
+      return String(repeating: "0", count: 16 - digits.count) + digits
+    }.joined()
+  }
+
+  private func readOrMake(_ name: String, _ make: () -> String) throws -> [UInt8] {
+    let file = path + "/" + name
+    if let bytes = try Self.read(file) { return bytes }
+    // Written aside, synced and linked: whoever comes first wins, and nobody ever sees half a secret.
+    let aside = "\(file).\(getpid())"
+    let descriptor = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw Self.cannotCreate(file) }
+    defer { unlink(aside) }
+    writeAll(make() + "\n", to: descriptor)
+    let isSynced = fsync(descriptor) == 0
+    close(descriptor)
+    guard isSynced, link(aside, file) == 0 || errno == EEXIST else { throw Self.cannotCreate(file) }
+    let directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard directory >= 0 else { throw Self.cannotCreate(file) }
+    defer { close(directory) }
+    guard fsync(directory) == 0, let bytes = try Self.read(file) else { throw Self.cannotCreate(file) }
+    return bytes
+  }
+
+  /// A small file without its trailing newline; nil when there is none.
+  private static func read(_ file: String) throws -> [UInt8]? {
+    let descriptor = open(file, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      if errno == ENOENT { return nil }
+      throw CommandFailure(.inputOutput, "Cannot read \(file): \(systemError()).")
+    }
+    defer { close(descriptor) }
+    var bytes = [UInt8](repeating: 0, count: 4_096)
+    let count = Glibc.read(descriptor, &bytes, bytes.count)
+    guard count >= 0 else { throw CommandFailure(.inputOutput, "Cannot read \(file): \(systemError()).") }
+    bytes.removeLast(bytes.count - count)
+    while let last = bytes.last, last == UInt8(ascii: "\n") || last == UInt8(ascii: "\r") { bytes.removeLast() }
+    return bytes
+  }
+
+  private static func cannotCreate(_ file: String) -> CommandFailure {
+    CommandFailure(.cannotCreate, "Cannot write \(file): \(systemError()).")
+  }
+
+  private static func systemError() -> String { String(cString: strerror(errno)) }
+}

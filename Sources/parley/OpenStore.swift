@@ -1,0 +1,35 @@
+import ConversationModel
+import Glibc
+import StoreSQL
+import StoreSQLite
+
+/// The store that the settings name, with the driver that must be closed at the end.
+struct OpenStore {
+  let driver: SQLiteDriver
+  let store: SQLStore<SQLiteDriver>
+
+  init(path: String, access: SQLiteDriver.Access) throws {
+    if access == .reader, Glibc.access(path, F_OK) != 0 {
+      throw CommandFailure(.unavailable, "There is no store at \(path); parley serve makes one.")
+    }
+    do {
+      driver = try SQLiteDriver(path: path, access: access)
+    } catch let failure as DirectoryLock.Failure {
+      throw DataDirectory.failure(failure, path)
+    } catch SQLFailure.unavailable(let reason, let detail) {
+      throw CommandFailure(.inputOutput, "Cannot open the store \(path): \(reason) (\(detail))")
+    } catch {
+      throw CommandFailure(.badData, "The store \(path) is no database of Parley's: \(error)")
+    }
+    store = SQLStore(driver)
+  }
+
+  /// - Throws: A finding, if the schema is not the one that this build works with.
+  func requireCurrentSchema() async throws {
+    let plan = try await store.migrationPlan()
+    guard plan.pending == 0 else {
+      throw CommandFailure(
+        .badData, "The store has schema \(plan.current), this build needs \(plan.latest): run parley migrate.")
+    }
+  }
+}

@@ -1,0 +1,76 @@
+import ArgumentParser
+import ConversationModel
+import ConversationServer
+import Glibc
+import Logging
+import ServiceLifecycle
+import StoreSQL
+import StoreSQLite
+import UnixSignals
+
+struct Serve: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(abstract: "Runs the server until SIGTERM or SIGINT.")
+
+  @OptionGroup var flags: SettingFlags
+
+  @Option(help: "Address and port to listen on.")
+  var listen: String?
+
+  /// Seconds for requests to end after a signal, and for tasks to end after that.
+  private static let graceSeconds = 6
+  private static let cancellationSeconds = 2
+
+  func run() async throws {
+    let settings = try await Settings(flags, listen: listen)
+    let address = try settings.listenAddress()
+    let (format, level) = (try settings.logFormat(), try settings.logLevel())
+    LoggingSystem.bootstrap { LineLogHandler(label: $0, format: format, level: level) }
+    let logger = Logger(label: "parley")
+
+    let directory = try DataDirectory(settings.dataDirectory)
+    let lock = try directory.lock()
+    let credentials = try directory.credentials(secretFile: settings.secretFile)
+    let open = try OpenStore(path: try settings.storePath(), access: .owner)
+    defer {
+      open.driver.close()
+      // Given back last: whoever waits for the directory finds a closed database in it.
+      withExtendedLifetime(lock) {}
+    }
+    let plan = try await open.store.migrate()
+    if plan.pending > 0 {
+      logger.notice("schema brought up to date", metadata: ["from": "\(plan.current)", "to": "\(plan.latest)"])
+    }
+    let server = ConversationServer(
+      store: open.store, credentials: credentials,
+      configuration: .init(host: address.host, port: address.port), logger: logger
+    ) { port in
+      logger.notice(
+        "listening",
+        metadata: ["address": "\(address.host):\(port)", "data": "\(directory.path)", "version": "\(Parley.version)"])
+    }
+    var configuration = ServiceGroupConfiguration(
+      services: [
+        // Stopped in reverse order: the server first, while the store still finishes what it began.
+        .init(service: ErasureService(store: open.store)),
+        .init(service: server),
+      ],
+      gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+    configuration.maximumGracefulShutdownDuration = .seconds(Self.graceSeconds)
+    configuration.maximumCancellationDuration = .seconds(Self.cancellationSeconds)
+    do {
+      try await ServiceGroup(configuration: configuration).run()
+    } catch {
+      throw CommandFailure(.unavailable, "The server on \(address.host):\(address.port) ended: \(error)")
+    }
+    logger.notice("stopped")
+  }
+}
+
+/// Finishes erasures in the background of a server.
+private struct ErasureService<Driver: SQLDriver>: Service {
+  let store: SQLStore<Driver>
+
+  func run() async {
+    await cancelWhenGracefulShutdown { await store.finishErasures() }
+  }
+}

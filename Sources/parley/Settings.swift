@@ -1,0 +1,179 @@
+import ArgumentParser
+import Configuration
+import Glibc
+import Logging
+import SystemPackage
+
+/// Everything that can be set, with its names and what it is for. The order is that of the file.
+enum Setting: String, CaseIterable {
+  case listen
+  case dataDirectory = "data_dir"
+  case store
+  case secretFile = "jwt_secret_file"
+  case logLevel = "log_level"
+  case logFormat = "log_format"
+
+  var environmentName: String { "PARLEY_" + rawValue.uppercased() }
+
+  /// The built-in value; nil for one that is worked out from others.
+  var builtIn: String? {
+    switch self {
+    case .listen: "127.0.0.1:7275"
+    case .dataDirectory: Self.defaultDataDirectory
+    case .store, .secretFile: nil
+    case .logLevel: "info"
+    case .logFormat: "auto"
+    }
+  }
+
+  /// What the commented default file says.
+  var explanation: [String] {
+    switch self {
+    case .listen:
+      ["Address and port to listen on. An address that others can reach must be written here or with", "--listen; TLS is a reverse proxy's job."]
+    case .dataDirectory:
+      ["The directory for the database, the secret and the keys; made with mode 0700.", "Default: $XDG_DATA_HOME/parley, or ~/.local/share/parley."]
+    case .store:
+      ["Where conversations are kept: sqlite:PATH. Default: sqlite:<data_dir>/parley.sqlite."]
+    case .secretFile:
+      ["A file with the secret that signs tokens, at least 32 bytes; a trailing newline does not count.", "Default: <data_dir>/secret, made on the first start."]
+    case .logLevel:
+      ["trace, debug, info, notice, warning, error or critical."]
+    case .logFormat:
+      ["logfmt, json, or auto: logfmt on a terminal, json otherwise."]
+    }
+  }
+
+  /// What the default file shows, commented out.
+  var example: String {
+    switch self {
+    case .dataDirectory: "/var/lib/parley"
+    case .store: "sqlite:/var/lib/parley/parley.sqlite"
+    case .secretFile: "/etc/parley/secret"
+    default: builtIn ?? ""
+    }
+  }
+
+  private static var defaultDataDirectory: String {
+    let base = environment("XDG_DATA_HOME") ?? (environment("HOME") ?? ".") + "/.local/share"
+    return base + "/parley"
+  }
+
+  private static func environment(_ name: String) -> String? {
+    getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
+  }
+}
+
+/// The flags that every command with a store takes.
+struct SettingFlags: ParsableArguments {
+  @Option(help: "Configuration file (also PARLEY_CONFIG).")
+  var config: String?
+
+  @Option(help: "Data directory.")
+  var data: String?
+
+  @Option(help: "Where conversations are kept: sqlite:PATH.")
+  var store: String?
+}
+
+/// The settings in force: flag, then environment, then file, then what is built in.
+struct Settings {
+  struct Value {
+    let text: String
+    /// `flag`, `environment`, `file` or `built-in`.
+    let origin: String
+  }
+
+  private let values: [Setting: Value]
+
+  init(_ flags: SettingFlags, listen: String? = nil) async throws {
+    var flagValues: [AbsoluteConfigKey: ConfigValue] = [:]
+    func flag(_ setting: Setting, _ value: String?) {
+      if let value { flagValues[AbsoluteConfigKey([setting.rawValue])] = ConfigValue(.string(value), isSecret: false) }
+    }
+    flag(.listen, listen)
+    flag(.dataDirectory, flags.data)
+    flag(.store, flags.store)
+
+    let environment = EnvironmentVariablesProvider()
+    var providers: [(origin: String, provider: any ConfigProvider, prefix: [String])] = [
+      ("flag", InMemoryProvider(values: flagValues), []),
+      ("environment", environment, ["parley"]),
+    ]
+    if let file = try flags.config ?? Self.text("config", in: environment, prefix: ["parley"]) {
+      do {
+        let provider = try await FileProvider<YAMLSnapshot>(filePath: FilePath(file))
+        providers.append(("file", provider, []))
+      } catch {
+        throw CommandFailure(.configuration, "The configuration file \(file) cannot be read: \(error)")
+      }
+    }
+    var values: [Setting: Value] = [:]
+    for setting in Setting.allCases {
+      for (origin, provider, prefix) in providers where values[setting] == nil {
+        if let text = try Self.text(setting.rawValue, in: provider, prefix: prefix), !text.isEmpty {
+          values[setting] = Value(text: text, origin: origin)
+        }
+      }
+      if values[setting] == nil, let builtIn = setting.builtIn {
+        values[setting] = Value(text: builtIn, origin: "built-in")
+      }
+    }
+    self.values = values
+  }
+
+  private static func text(_ name: String, in provider: some ConfigProvider, prefix: [String]) throws -> String? {
+    do {
+      let result = try provider.value(forKey: AbsoluteConfigKey(prefix + [name]), type: .string)
+      guard case .string(let text) = result.value?.content else { return nil }
+      return text
+    } catch {
+      throw CommandFailure(.configuration, "The setting \(name) must be a text: \(error)")
+    }
+  }
+
+  subscript(setting: Setting) -> Value? { values[setting] }
+
+  var dataDirectory: String { values[.dataDirectory]?.text ?? "." }
+  var secretFile: String? { values[.secretFile]?.text }
+
+  /// The path of the SQLite file.
+  func storePath() throws -> String {
+    guard let store = values[.store]?.text else { return dataDirectory + "/parley.sqlite" }
+    guard store.hasPrefix("sqlite:"), store.utf8.count > "sqlite:".utf8.count else {
+      throw CommandFailure(.configuration, "The store must be written sqlite:PATH; this build knows no other.")
+    }
+    return String(store.dropFirst("sqlite:".count))
+  }
+
+  /// `host:port`, with an IPv6 address in brackets.
+  func listenAddress() throws -> (host: String, port: Int) {
+    let text = values[.listen]?.text ?? ""
+    guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+      (0...65_535).contains(port), colon > text.startIndex
+    else {
+      throw CommandFailure(.configuration, "The address to listen on must be written HOST:PORT, such as 127.0.0.1:7275.")
+    }
+    var host = String(text[..<colon])
+    if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
+    return (host, port)
+  }
+
+  func logLevel() throws -> Logger.Level {
+    guard let level = Logger.Level(rawValue: values[.logLevel]?.text ?? "") else {
+      throw CommandFailure(
+        .configuration,
+        "log_level must be one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")).")
+    }
+    return level
+  }
+
+  func logFormat() throws -> LineLogHandler.Format {
+    switch values[.logFormat]?.text {
+    case "logfmt": return .logfmt
+    case "json": return .json
+    case "auto": return isatty(STDERR_FILENO) == 1 ? .logfmt : .json
+    default: throw CommandFailure(.configuration, "log_format must be one of auto, logfmt, json.")
+    }
+  }
+}
