@@ -52,7 +52,8 @@ final class Authenticator: Sendable {
 
   /// Bytes of a token; ours have about 200.
   private static let tokenBytes = 8_192
-  private static let rememberedTokens = 4_096
+  /// About 500 bytes each: the users of a busy hour.
+  private static let rememberedTokens = 16_384
   /// Seconds by which clocks may differ.
   static let clockSkew: TimeInterval = 30
 

@@ -7,7 +7,15 @@ public final class SQLiteConnection: SQLConnection {
   /// Where SQLite's hook puts the length of the log.
   private let pages: UnsafeMutablePointer<Int>
   /// By the identity of the statement, which is kept alive so that no other can take its address.
-  private var prepared: [ObjectIdentifier: (statement: SQLStatement, handle: OpaquePointer)] = [:]
+  private var prepared: [ObjectIdentifier: Prepared] = [:]
+
+  private struct Prepared {
+    let statement: SQLStatement
+    let handle: OpaquePointer
+    /// Which value SQLite's first, second, … parameter takes: `$n` is a name to SQLite, and names are
+    /// numbered by their first appearance.
+    let order: [Int]
+  }
 
   enum Access { case readWrite, readOnly }
 
@@ -87,7 +95,8 @@ public final class SQLiteConnection: SQLConnection {
   public func forEachRow(
     _ statement: SQLStatement, _ values: [SQLValue], _ body: (SQLiteRow) throws -> Void
   ) throws {
-    try step(through: try keep(statement), values, body)
+    let prepared = try keep(statement)
+    try step(through: prepared.handle, prepared.order.map { values[$0] }, body)
   }
 
   private func step(
@@ -124,16 +133,16 @@ public final class SQLiteConnection: SQLConnection {
     return rows
   }
 
-  private func keep(_ statement: SQLStatement) throws -> OpaquePointer {
+  private func keep(_ statement: SQLStatement) throws -> Prepared {
     let key = ObjectIdentifier(statement)
-    if let known = prepared[key] { return known.handle }
-    let made = try prepare(statement.sql, flags: UInt32(SQLITE_PREPARE_PERSISTENT))
-    // `$1` is a name to SQLite, numbered by first appearance; the binding counts on $n being n-th.
-    for index in 0..<sqlite3_bind_parameter_count(made) {
-      let name = sqlite3_bind_parameter_name(made, index + 1).map { String(cString: $0) }
-      precondition(name == "$\(index + 1)", "parameters must first appear in ascending order: \(statement.sql)")
+    if let known = prepared[key] { return known }
+    let handle = try prepare(statement.sql, flags: UInt32(SQLITE_PREPARE_PERSISTENT))
+    let order = (0..<sqlite3_bind_parameter_count(handle)).map { index in
+      let name = sqlite3_bind_parameter_name(handle, index + 1).map { String(cString: $0) } ?? ""
+      return (Int(name.dropFirst()) ?? Int(index) + 1) - 1
     }
-    prepared[key] = (statement, made)
+    let made = Prepared(statement: statement, handle: handle, order: order)
+    prepared[key] = made
     return made
   }
 
