@@ -74,13 +74,6 @@ let package = Package(
     .testTarget(
       name: "StoreTests",
       dependencies: ["ConversationModel", "StoreSQL", "StoreSQLite", "CSQLite", "CSyncProbe"], swiftSettings: house),
-    .testTarget(
-      name: "ServerTests",
-      dependencies: [
-        "ConversationModel", "ConversationServer", "StoreSQL", "StoreSQLite", "StrictJSON", "CSyncProbe",
-        httpClient, hummingbird, jwtKit, logging, httpTypes, nioCore, lifecycle,
-      ],
-      swiftSettings: house),
     .testTarget(name: "HouseTests", swiftSettings: house),
   ]
 )

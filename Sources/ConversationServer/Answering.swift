@@ -98,7 +98,8 @@ struct AnswerMiddleware: RouterMiddleware {
       return sent
     }
     var random = SystemRandomNumberGenerator()
-    return String(random.next(), radix: 16) + String(random.next(), radix: 16)
+    // Of one length, so that answers that must not differ do not differ by this.
+    return MessageID(high: random.next(), low: random.next()).description
   }
 
   private static func isPlain(_ byte: UInt8) -> Bool {

@@ -75,8 +75,8 @@ extension PostgRESTError {
   }
 
   static func noFunction(_ name: String, _ arguments: [String]) -> PostgRESTError {
-    let list = arguments.sorted().map { String($0.unicodeScalars.prefix(shownScalars)) }.joined(separator: ", ")
-    let name = String(name.unicodeScalars.prefix(shownScalars))
+    let list = arguments.sorted().map(shown).joined(separator: ", ")
+    let name = shown(name)
     let called = arguments.isEmpty ? "\(name) without parameters" : "\(name)(\(list))"
     return PostgRESTError(
       .notFound, "PGRST202", "Could not find the function public.\(called) in the schema cache",
@@ -92,7 +92,7 @@ extension PostgRESTError {
 
   static func badSyntax(_ type: String, _ input: String) -> PostgRESTError {
     PostgRESTError(
-      .badRequest, "22P02", "invalid input syntax for type \(type): \"\(input.unicodeScalars.prefix(shownScalars))\"")
+      .badRequest, "22P02", "invalid input syntax for type \(type): \"\(shown(input))\"")
   }
 
   static func null(_ column: String, of table: String) -> PostgRESTError {
@@ -100,6 +100,6 @@ extension PostgRESTError {
       .badRequest, "23502", "null value in column \"\(column)\" of relation \"\(table)\" violates not-null constraint")
   }
 
-  /// Unicode scalars of a caller's input that an error may repeat.
-  private static let shownScalars = 64
+  /// The part of a caller's input that an error may repeat.
+  static func shown(_ input: String) -> String { String(input.unicodeScalars.prefix(64)) }
 }

@@ -8,6 +8,8 @@ struct RPCSignature {
   /// Arguments without a default.
   let required: [String]
   let optional: [String]
+  /// Whether it changes something, so that a GET must not call it.
+  let writes: Bool
 }
 
 /// The arguments of one call, by name.
@@ -29,6 +31,23 @@ struct RPCArguments {
     }
     values = object
   }
+
+  /// The arguments of a GET: every value is a text, and JSON where the argument is.
+  init(query: [(name: String, value: String)], of signature: RPCSignature) throws {
+    let members = try query.map { name, value in
+      guard Self.jsonArguments.contains(name) else { return JSONObject.Member(key: name, value: .string(value)) }
+      do {
+        return JSONObject.Member(
+          key: name, value: try JSONReader.read(value, limits: JSONLimits(depth: Limits.bodyDepth)))
+      } catch {
+        throw PostgRESTError.badSyntax("json", value)
+      }
+    }
+    guard let object = JSONObject(members: members) else { throw PostgRESTError.noFunction(signature.name, query.map(\.name)) }
+    try self.init(.object(object), of: signature)
+  }
+
+  private static let jsonArguments = ["p_context", "p_entities", "p_metadata"]
 
   /// Nil when missing or null.
   func uuid<Entity>(_ name: String) throws(PostgRESTError) -> Identifier<Entity>? {
@@ -84,6 +103,6 @@ struct RPCArguments {
 
   private static func integerRange(_ text: String) -> PostgRESTError {
     PostgRESTError(
-      .badRequest, "22003", "value \"\(text.unicodeScalars.prefix(64))\" is out of range for type integer")
+      .badRequest, "22003", "value \"\(PostgRESTError.shown(text))\" is out of range for type integer")
   }
 }

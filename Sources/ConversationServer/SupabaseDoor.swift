@@ -14,23 +14,50 @@ struct SupabaseDoor: Sendable {
   let authenticator: Authenticator
 
   func addRoutes(to router: Router<ServerContext>) {
-    router.route("/rest/v1/rpc/{function}", [.post: call])
+    router.route("/rest/v1/rpc/{function}", [.post: call, .get: call])
+    router.route("/rest/v1/{table}", [.post: refuseWrite, .put: refuseWrite, .patch: refuseWrite, .delete: refuseWrite])
   }
 
   @Sendable private func call(_ request: Request, _ context: ServerContext) async throws -> Response {
     let role = try await role(of: request)
     let name = context.parameters.get("function") ?? ""
+    let query = request.method == .post ? nil : request.uri.queryParameters.map { (name: String($0), value: String($1)) }
     guard let function = RPCFunction(rawValue: name) else {
-      let arguments = try? await request.json().object?.members.map(\.key)
-      throw PostgRESTError.noFunction(name, arguments ?? [])
+      let names: [String]
+      if let query { names = query.map(\.name) } else { names = try await request.json().object?.members.map(\.key) ?? [] }
+      throw PostgRESTError.noFunction(name, names)
     }
-    let arguments = try RPCArguments(try await request.json(), of: function.signature)
+    let signature = function.signature
+    let arguments: RPCArguments
+    if let query {
+      guard !signature.writes else {
+        throw PostgRESTError(
+          .methodNotAllowed, "25006", "cannot execute \(name) in a read-only transaction", hint: "Call it with POST.")
+      }
+      arguments = try RPCArguments(query: query, of: signature)
+    } else {
+      arguments = try RPCArguments(try await request.json(), of: signature)
+    }
     guard case .principal(let principal) = role else { throw PostgRESTError.notPermitted(name, as: role) }
     switch function {
     case .getOrCreate: return try await getOrCreate(arguments, as: principal)
     case .storeMessage: return try await storeMessage(arguments, as: principal)
-    case .history: return try await history(arguments, as: principal)
+    case .history: return try await history(arguments, counting: request.wantsExactCount, as: principal)
     }
+  }
+
+  /// The former programs write through the functions; so does everybody here.
+  @Sendable private func refuseWrite(_ request: Request, _ context: ServerContext) async throws -> Response {
+    let role = try await role(of: request)
+    let table = context.parameters.get("table") ?? ""
+    guard let function = ["pam_conversations": RPCFunction.getOrCreate, "pam_messages": .storeMessage][table] else {
+      throw PostgRESTError(
+        .notFound, "PGRST205",
+        "Could not find the table 'public.\(PostgRESTError.shown(table))' in the schema cache")
+    }
+    throw PostgRESTError(
+      role == .anonymous ? .unauthorized : .forbidden, "42501", "permission denied for table \(table)",
+      hint: "Call the function \(function.rawValue) instead.")
   }
 
   // MARK: The functions
@@ -88,17 +115,19 @@ struct SupabaseDoor: Sendable {
     }
   }
 
-  private func history(_ arguments: RPCArguments, as principal: Principal) async throws -> Response {
+  private func history(
+    _ arguments: RPCArguments, counting: Bool, as principal: Principal
+  ) async throws -> Response {
     let user: UserID = try user(arguments, principal, .history, table: "pam_conversations")
     let limit = min(try arguments.integer("p_limit") ?? 10, Self.historyRows)
     guard limit >= 0 else { throw PostgRESTError(.badRequest, "2201W", "LIMIT must not be negative") }
     let before: MessageID? = try arguments.uuid("p_before")
     let conversation: ConversationKey = try session(arguments).map { .session(user, $0) } ?? .defaultOrLatest(user)
     do {
-      return .history(try await newest(limit, of: conversation, before: before, as: principal))
+      return .history(try await newest(limit, of: conversation, before: before, as: principal), counting: counting)
     } catch {
       switch (error.code, error.rule) {
-      case (.notFound, _): return .history([])
+      case (.notFound, _): return .history([], counting: counting)
       case (_, .anchorNotOnPath):
         throw PostgRESTError(.badRequest, "22023", "p_before is not a message of this conversation")
       default: throw error
@@ -179,13 +208,15 @@ private enum RPCFunction: String {
   var signature: RPCSignature {
     switch self {
     case .getOrCreate:
-      RPCSignature(name: rawValue, required: ["p_user_id"], optional: ["p_session_id", "p_context"])
+      RPCSignature(name: rawValue, required: ["p_user_id"], optional: ["p_session_id", "p_context"],
+        writes: true)
     case .storeMessage:
       RPCSignature(
         name: rawValue, required: ["p_conversation_id", "p_role", "p_content"],
-        optional: ["p_intent", "p_confidence", "p_entities", "p_metadata", "p_client_id"])
+        optional: ["p_intent", "p_confidence", "p_entities", "p_metadata", "p_client_id"], writes: true)
     case .history:
-      RPCSignature(name: rawValue, required: ["p_user_id"], optional: ["p_limit", "p_session_id", "p_before"])
+      RPCSignature(name: rawValue, required: ["p_user_id"], optional: ["p_limit", "p_session_id", "p_before"],
+        writes: false)
     }
   }
 }
@@ -199,8 +230,11 @@ extension Response {
   }
 
   /// The rows of a history, with the range that PostgREST names in a header.
-  fileprivate static func history(_ rows: [Message]) -> Response {
-    let range = rows.isEmpty ? "*/*" : "0-\(rows.count - 1)/*"
+  ///
+  /// - Parameter counting: Whether the total stands there too; a function's total is what it returned.
+  fileprivate static func history(_ rows: [Message], counting: Bool) -> Response {
+    let total = counting ? "\(rows.count)" : "*"
+    let range = rows.isEmpty ? "*/\(total)" : "0-\(rows.count - 1)/\(total)"
     return .json(headers: [.contentRange: range], type: jsonType, reserving: 512 * (rows.count + 1)) { writer in
       writer.list(rows) { writer, message in
         writer.beginObject()
@@ -214,4 +248,15 @@ extension Response {
       }
     }
   }
+}
+
+extension Request {
+  /// Whether the client asked for the total with `Prefer: count=exact`.
+  fileprivate var wantsExactCount: Bool {
+    headers[values: .prefer].contains { $0.split(separator: ",").contains { $0.trimmingSpaces == "count=exact" } }
+  }
+}
+
+extension HTTPField.Name {
+  fileprivate static let prefer = HTTPField.Name("prefer")!
 }
