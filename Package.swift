@@ -4,10 +4,11 @@
 
 import PackageDescription
 
-/// Every target is compiled under the same rules: Swift 6 mode, explicit existentials, and imports
-/// that are visible only where they are written.
+/// Every target is compiled under the same rules: Swift 6 mode, no warnings, explicit
+/// existentials, and imports that are visible only where they are written.
 let house: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
+  .treatAllWarnings(as: .error),
   .enableUpcomingFeature("ExistentialAny"),
   .enableUpcomingFeature("MemberImportVisibility"),
   .enableUpcomingFeature("InternalImportsByDefault"),
@@ -20,7 +21,7 @@ let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
-let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -50,7 +51,7 @@ let package = Package(
     .target(name: "ConversationModel", swiftSettings: house),
     .target(name: "StrictJSON", swiftSettings: house),
     .target(name: "StoreSQL", dependencies: ["ConversationModel", crypto], swiftSettings: house),
-    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(name: "CSQLite"),
     .target(
       name: "StoreSQLite", dependencies: ["ConversationModel", "StoreSQL", "CSQLite"], swiftSettings: house),
     .target(name: "Wire", dependencies: ["ConversationModel", "StrictJSON"], swiftSettings: house),
@@ -74,6 +75,13 @@ let package = Package(
     .testTarget(
       name: "StoreTests",
       dependencies: ["ConversationModel", "StoreSQL", "StoreSQLite", "CSQLite", "CSyncProbe"], swiftSettings: house),
+    .testTarget(
+      name: "ServerTests",
+      dependencies: [
+        "ConversationModel", "ConversationServer", "StoreSQL", "StoreSQLite", "StrictJSON", "CSyncProbe",
+        httpClient, crypto, logging, nioCore, nioHTTP1, lifecycle,
+      ],
+      swiftSettings: house),
     .testTarget(name: "HouseTests", swiftSettings: house),
   ]
 )

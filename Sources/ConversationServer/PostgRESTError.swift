@@ -81,7 +81,8 @@ extension PostgRESTError {
     return PostgRESTError(
       .notFound, "PGRST202", "Could not find the function public.\(called) in the schema cache",
       details: "Searched for the function public.\(name) "
-        + (arguments.isEmpty ? "without parameters" : "with parameters \(list)") + ", but no matches were found in the schema cache.")
+        + (arguments.isEmpty ? "without parameters" : "with parameters \(list)")
+        + ", but no matches were found in the schema cache.")
   }
 
   static func notPermitted(_ function: String, as role: Role) -> PostgRESTError {

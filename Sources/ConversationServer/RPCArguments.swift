@@ -43,7 +43,9 @@ struct RPCArguments {
         throw PostgRESTError.badSyntax("json", value)
       }
     }
-    guard let object = JSONObject(members: members) else { throw PostgRESTError.noFunction(signature.name, query.map(\.name)) }
+    guard let object = JSONObject(members: members) else {
+      throw PostgRESTError.noFunction(signature.name, query.map(\.name))
+    }
     try self.init(.object(object), of: signature)
   }
 

@@ -15,16 +15,22 @@ struct SupabaseDoor: Sendable {
 
   func addRoutes(to router: Router<ServerContext>) {
     router.route("/rest/v1/rpc/{function}", [.post: call, .get: call])
-    router.route("/rest/v1/{table}", [.post: refuseWrite, .put: refuseWrite, .patch: refuseWrite, .delete: refuseWrite])
+    router.route(
+      "/rest/v1/{table}", [.post: refuseWrite, .put: refuseWrite, .patch: refuseWrite, .delete: refuseWrite])
   }
 
   @Sendable private func call(_ request: Request, _ context: ServerContext) async throws -> Response {
     let role = try await role(of: request)
     let name = context.parameters.get("function") ?? ""
-    let query = request.method == .post ? nil : request.uri.queryParameters.map { (name: String($0), value: String($1)) }
+    let query =
+      request.method == .post ? nil : request.uri.queryParameters.map { (name: String($0), value: String($1)) }
     guard let function = RPCFunction(rawValue: name) else {
       let names: [String]
-      if let query { names = query.map(\.name) } else { names = try await request.json().object?.members.map(\.key) ?? [] }
+      if let query {
+        names = query.map(\.name)
+      } else {
+        names = try await request.json().object?.members.map(\.key) ?? []
+      }
       throw PostgRESTError.noFunction(name, names)
     }
     let signature = function.signature
@@ -208,14 +214,16 @@ private enum RPCFunction: String {
   var signature: RPCSignature {
     switch self {
     case .getOrCreate:
-      RPCSignature(name: rawValue, required: ["p_user_id"], optional: ["p_session_id", "p_context"],
+      RPCSignature(
+        name: rawValue, required: ["p_user_id"], optional: ["p_session_id", "p_context"],
         writes: true)
     case .storeMessage:
       RPCSignature(
         name: rawValue, required: ["p_conversation_id", "p_role", "p_content"],
         optional: ["p_intent", "p_confidence", "p_entities", "p_metadata", "p_client_id"], writes: true)
     case .history:
-      RPCSignature(name: rawValue, required: ["p_user_id"], optional: ["p_limit", "p_session_id", "p_before"],
+      RPCSignature(
+        name: rawValue, required: ["p_user_id"], optional: ["p_limit", "p_session_id", "p_before"],
         writes: false)
     }
   }

@@ -24,30 +24,51 @@ extension SQLStore {
     var last = ConversationID(high: 0, low: 0)
     while true {
       let start = last
-      let ids = try await read { connection in
+      let ids = try await auditing("the list of conversations", report) { connection in
         try connection.all(AuditStatements.conversationIDs, [.id(start)]) { row -> ConversationID in try row.id(0) }
       }
-      guard let newest = ids.last else { break }
+      guard let ids, let newest = ids.last else { break }
       last = newest
       for id in ids {
-        let (findings, messages) = try await read { connection in
+        let result = try await auditing("conversation \(id)", report) { connection in
           var audit = TreeAudit(conversation: id)
           return try audit.run(on: connection)
         }
-        findings.forEach(report)
+        result?.0.forEach(report)
         total.conversations += 1
-        total.messages += messages
+        total.messages += result?.messages ?? 0
       }
     }
-    try await read { connection in
+    let orphans = try await auditing("the list of owners", report) { connection in
       try AuditStatements.orphans.flatMap { table, statement in
         try connection.all(statement, []) { row -> Finding in
           let owner: ConversationID = try row.id(0)
           return Finding(subject: "conversation \(owner)", fault: "does not exist, but \(table) has rows of it")
         }
       }
-    }.forEach(report)
+    }
+    orphans?.forEach(report)
     return total
+  }
+
+  /// A read whose failure by damage is a finding, not the end of the audit.
+  private func auditing<Value: Sendable>(
+    _ subject: String, _ report: (Finding) -> Void,
+    _ body: @escaping @Sendable (Driver.Connection) throws -> Value
+  ) async throws(ConversationError) -> Value? {
+    do {
+      return try await read(body)
+    } catch {
+      switch error.underlying as? SQLFailure {
+      case .malformed(let detail):
+        report(Finding(subject: subject, fault: "cannot be read, the file is damaged (\(detail))"))
+      case .damaged(let column):
+        report(Finding(subject: subject, fault: "has a row whose column \(column) cannot be read"))
+      default:
+        throw error
+      }
+      return nil
+    }
   }
 }
 
@@ -193,7 +214,9 @@ private struct TreeAudit {
   }
 
   private mutating func missing(_ positions: Range<Position>, of branch: BranchNumber) {
-    let which = positions.count == 1 ? "position \(positions.lowerBound) is" : "positions \(positions.lowerBound) to \(positions.upperBound - 1) are"
+    let which =
+      positions.count == 1
+      ? "position \(positions.lowerBound) is" : "positions \(positions.lowerBound) to \(positions.upperBound - 1) are"
     found("branch \(branch)", "\(which) missing")
   }
 

@@ -1,5 +1,5 @@
-import Crypto
 import ConversationModel
+import Crypto
 
 /// An opaque place in one ordering: numbers, bound to the list they were taken from.
 ///

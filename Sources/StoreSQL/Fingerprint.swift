@@ -1,5 +1,5 @@
-import Crypto
 import ConversationModel
+import Crypto
 
 /// Sixteen bytes that stand for what a message says: the front half of a SHA-256 over its fields.
 ///

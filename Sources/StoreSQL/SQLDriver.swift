@@ -131,6 +131,8 @@ public enum SQLFailure: Error, Sendable {
   case unavailable(reason: String, detail: String)
   /// A statement failed on its own: a broken constraint or a fault of ours.
   case statement(detail: String)
+  /// The database itself is damaged.
+  case malformed(detail: String)
   /// A column holds what its type does not allow.
   case damaged(column: Int)
 }

@@ -62,6 +62,8 @@ public struct SQLStore<Driver: SQLDriver>: Store {
       ConversationError(.unavailable, "The request was cancelled before it was made.", underlying: error)
     case SQLFailure.unavailable(let reason, _):
       ConversationError(.unavailable, reason, underlying: error)
+    case SQLFailure.malformed:
+      ConversationError(.unavailable, "The file of the store is damaged.", underlying: error)
     default:
       ConversationError(.internal, "The store failed on this request; its log says how.", underlying: error)
     }

@@ -26,93 +26,93 @@ extension SQLDialect {
   /// heap and a narrow unique path index costs half of what a clustered table does.
   public static let sqlite = SQLDialect(
     migrations: [
-    """
-    CREATE TABLE pam_conversations (
-      id BLOB NOT NULL CHECK (length(id) = 16),
-      user_id BLOB NOT NULL CHECK (length(user_id) = 16),
-      session_id TEXT,
-      is_default INTEGER NOT NULL DEFAULT 0 CHECK (is_default IN (0, 1)),
-      title TEXT,
-      context_data TEXT NOT NULL DEFAULT '{}',
-      archived INTEGER NOT NULL DEFAULT 0 CHECK (archived IN (0, 1)),
-      pinned INTEGER NOT NULL DEFAULT 0 CHECK (pinned IN (0, 1)),
-      erasing INTEGER NOT NULL DEFAULT 0 CHECK (erasing IN (0, 1)),
-      active_branch INTEGER NOT NULL DEFAULT 0,
-      next_branch INTEGER NOT NULL DEFAULT 1,
-      branch_count INTEGER NOT NULL DEFAULT 1,
-      message_count INTEGER NOT NULL DEFAULT 0,
-      version INTEGER NOT NULL DEFAULT 1,
-      created_at INTEGER NOT NULL,
-      updated_at INTEGER NOT NULL
-    );
-    CREATE UNIQUE INDEX pam_conversations_id ON pam_conversations (id);
-    CREATE UNIQUE INDEX pam_conversations_session ON pam_conversations (user_id, session_id)
-      WHERE session_id IS NOT NULL;
-    CREATE UNIQUE INDEX pam_conversations_default ON pam_conversations (user_id) WHERE is_default = 1;
-    CREATE INDEX pam_conversations_user_activity ON pam_conversations (user_id, updated_at, id);
-    CREATE INDEX pam_conversations_activity ON pam_conversations (updated_at, id);
-    CREATE INDEX pam_conversations_erasing ON pam_conversations (erasing) WHERE erasing = 1;
+      """
+      CREATE TABLE pam_conversations (
+        id BLOB NOT NULL CHECK (length(id) = 16),
+        user_id BLOB NOT NULL CHECK (length(user_id) = 16),
+        session_id TEXT,
+        is_default INTEGER NOT NULL DEFAULT 0 CHECK (is_default IN (0, 1)),
+        title TEXT,
+        context_data TEXT NOT NULL DEFAULT '{}',
+        archived INTEGER NOT NULL DEFAULT 0 CHECK (archived IN (0, 1)),
+        pinned INTEGER NOT NULL DEFAULT 0 CHECK (pinned IN (0, 1)),
+        erasing INTEGER NOT NULL DEFAULT 0 CHECK (erasing IN (0, 1)),
+        active_branch INTEGER NOT NULL DEFAULT 0,
+        next_branch INTEGER NOT NULL DEFAULT 1,
+        branch_count INTEGER NOT NULL DEFAULT 1,
+        message_count INTEGER NOT NULL DEFAULT 0,
+        version INTEGER NOT NULL DEFAULT 1,
+        created_at INTEGER NOT NULL,
+        updated_at INTEGER NOT NULL
+      );
+      CREATE UNIQUE INDEX pam_conversations_id ON pam_conversations (id);
+      CREATE UNIQUE INDEX pam_conversations_session ON pam_conversations (user_id, session_id)
+        WHERE session_id IS NOT NULL;
+      CREATE UNIQUE INDEX pam_conversations_default ON pam_conversations (user_id) WHERE is_default = 1;
+      CREATE INDEX pam_conversations_user_activity ON pam_conversations (user_id, updated_at, id);
+      CREATE INDEX pam_conversations_activity ON pam_conversations (updated_at, id);
+      CREATE INDEX pam_conversations_erasing ON pam_conversations (erasing) WHERE erasing = 1;
 
-    CREATE TABLE pam_branches (
-      conversation_id BLOB NOT NULL CHECK (length(conversation_id) = 16),
-      number INTEGER NOT NULL,
-      parent INTEGER,
-      fork_position INTEGER NOT NULL,
-      head_position INTEGER NOT NULL,
-      title TEXT,
-      origin TEXT NOT NULL CHECK (origin IN ('trunk', 'edit', 'regenerate', 'fork', 'conflict')),
-      deleted INTEGER NOT NULL DEFAULT 0 CHECK (deleted IN (0, 1)),
-      version INTEGER NOT NULL,
-      created_at INTEGER NOT NULL,
-      PRIMARY KEY (conversation_id, number)
-    ) WITHOUT ROWID;
-    CREATE INDEX pam_branches_forks ON pam_branches (conversation_id, parent, fork_position)
-      WHERE parent IS NOT NULL;
+      CREATE TABLE pam_branches (
+        conversation_id BLOB NOT NULL CHECK (length(conversation_id) = 16),
+        number INTEGER NOT NULL,
+        parent INTEGER,
+        fork_position INTEGER NOT NULL,
+        head_position INTEGER NOT NULL,
+        title TEXT,
+        origin TEXT NOT NULL CHECK (origin IN ('trunk', 'edit', 'regenerate', 'fork', 'conflict')),
+        deleted INTEGER NOT NULL DEFAULT 0 CHECK (deleted IN (0, 1)),
+        version INTEGER NOT NULL,
+        created_at INTEGER NOT NULL,
+        PRIMARY KEY (conversation_id, number)
+      ) WITHOUT ROWID;
+      CREATE INDEX pam_branches_forks ON pam_branches (conversation_id, parent, fork_position)
+        WHERE parent IS NOT NULL;
 
-    CREATE TABLE pam_messages (
-      id BLOB NOT NULL CHECK (length(id) = 16),
-      conversation_id BLOB NOT NULL CHECK (length(conversation_id) = 16),
-      branch INTEGER NOT NULL,
-      position INTEGER NOT NULL,
-      client_id TEXT,
-      role TEXT NOT NULL CHECK (role IN ('user', 'assistant', 'system', 'tool')),
-      content TEXT NOT NULL,
-      intent TEXT,
-      confidence REAL,
-      entities TEXT NOT NULL DEFAULT '{}',
-      metadata TEXT NOT NULL DEFAULT '{}',
-      status TEXT NOT NULL CHECK (status IN ('complete', 'streaming', 'incomplete', 'deleted')),
-      revision INTEGER NOT NULL DEFAULT 1,
-      version INTEGER NOT NULL,
-      fingerprint BLOB NOT NULL,
-      created_at INTEGER NOT NULL,
-      edited_at INTEGER
-    );
-    CREATE UNIQUE INDEX pam_messages_id ON pam_messages (id);
-    CREATE UNIQUE INDEX pam_messages_path ON pam_messages (conversation_id, branch, position);
-    CREATE UNIQUE INDEX pam_messages_client ON pam_messages (conversation_id, client_id)
-      WHERE client_id IS NOT NULL;
-    CREATE INDEX pam_messages_version ON pam_messages (conversation_id, version);
+      CREATE TABLE pam_messages (
+        id BLOB NOT NULL CHECK (length(id) = 16),
+        conversation_id BLOB NOT NULL CHECK (length(conversation_id) = 16),
+        branch INTEGER NOT NULL,
+        position INTEGER NOT NULL,
+        client_id TEXT,
+        role TEXT NOT NULL CHECK (role IN ('user', 'assistant', 'system', 'tool')),
+        content TEXT NOT NULL,
+        intent TEXT,
+        confidence REAL,
+        entities TEXT NOT NULL DEFAULT '{}',
+        metadata TEXT NOT NULL DEFAULT '{}',
+        status TEXT NOT NULL CHECK (status IN ('complete', 'streaming', 'incomplete', 'deleted')),
+        revision INTEGER NOT NULL DEFAULT 1,
+        version INTEGER NOT NULL,
+        fingerprint BLOB NOT NULL,
+        created_at INTEGER NOT NULL,
+        edited_at INTEGER
+      );
+      CREATE UNIQUE INDEX pam_messages_id ON pam_messages (id);
+      CREATE UNIQUE INDEX pam_messages_path ON pam_messages (conversation_id, branch, position);
+      CREATE UNIQUE INDEX pam_messages_client ON pam_messages (conversation_id, client_id)
+        WHERE client_id IS NOT NULL;
+      CREATE INDEX pam_messages_version ON pam_messages (conversation_id, version);
 
-    CREATE TABLE pam_revisions (
-      conversation_id BLOB NOT NULL CHECK (length(conversation_id) = 16),
-      message_id BLOB NOT NULL CHECK (length(message_id) = 16),
-      revision INTEGER NOT NULL,
-      content TEXT NOT NULL,
-      metadata TEXT NOT NULL,
-      fingerprint BLOB NOT NULL,
-      replaced_at INTEGER NOT NULL,
-      PRIMARY KEY (conversation_id, message_id, revision)
-    ) WITHOUT ROWID;
+      CREATE TABLE pam_revisions (
+        conversation_id BLOB NOT NULL CHECK (length(conversation_id) = 16),
+        message_id BLOB NOT NULL CHECK (length(message_id) = 16),
+        revision INTEGER NOT NULL,
+        content TEXT NOT NULL,
+        metadata TEXT NOT NULL,
+        fingerprint BLOB NOT NULL,
+        replaced_at INTEGER NOT NULL,
+        PRIMARY KEY (conversation_id, message_id, revision)
+      ) WITHOUT ROWID;
 
-    CREATE TABLE pam_drafts (
-      conversation_id BLOB NOT NULL CHECK (length(conversation_id) = 16),
-      message_id BLOB NOT NULL CHECK (length(message_id) = 16),
-      content TEXT NOT NULL,
-      updated_at INTEGER NOT NULL,
-      PRIMARY KEY (conversation_id, message_id)
-    ) WITHOUT ROWID;
-    """
+      CREATE TABLE pam_drafts (
+        conversation_id BLOB NOT NULL CHECK (length(conversation_id) = 16),
+        message_id BLOB NOT NULL CHECK (length(message_id) = 16),
+        content TEXT NOT NULL,
+        updated_at INTEGER NOT NULL,
+        PRIMARY KEY (conversation_id, message_id)
+      ) WITHOUT ROWID;
+      """
     ],
     readVersion: SQLStatement("PRAGMA user_version"),
     writeVersion: { "PRAGMA user_version = \($0)" })

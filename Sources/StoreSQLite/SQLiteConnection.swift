@@ -36,12 +36,6 @@ public final class SQLiteConnection: SQLConnection {
     pages = .allocate(capacity: 1)
     pages.initialize(to: 0)
     sqlite3_extended_result_codes(handle, 1)
-    sqlite3_wal_hook(
-      handle,
-      { pages, _, _, count in
-        pages!.assumingMemoryBound(to: Int.self).pointee = Int(count)
-        return SQLITE_OK
-      }, pages)
     switch access {
     case .readWrite: try setUpWriter(synchronous)
     case .readOnly: try setUpReader()
@@ -69,8 +63,15 @@ public final class SQLiteConnection: SQLConnection {
       throw SQLFailure.unavailable(
         reason: "The database does not overwrite what it deletes.", detail: "secure_delete was not taken")
     }
-    // The writer checkpoints itself, between batches.
+    // The writer checkpoints itself, between batches. Setting this takes any hook away, so ours comes
+    // after it.
     try script("PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -16384")
+    sqlite3_wal_hook(
+      handle,
+      { pages, _, _, count in
+        pages!.assumingMemoryBound(to: Int.self).pointee = Int(count)
+        return SQLITE_OK
+      }, pages)
   }
 
   private func setUpReader() throws {
@@ -239,7 +240,7 @@ public final class SQLiteConnection: SQLConnection {
     case SQLITE_IOERR, SQLITE_CANTOPEN, SQLITE_READONLY, SQLITE_BUSY, SQLITE_LOCKED, SQLITE_PROTOCOL, SQLITE_NOMEM:
       return .unavailable(reason: "The store cannot read or write its file.", detail: detail)
     case SQLITE_CORRUPT, SQLITE_NOTADB:
-      return .unavailable(reason: "The file of the store is damaged.", detail: detail)
+      return .malformed(detail: detail)
     default:
       return .statement(detail: detail)
     }

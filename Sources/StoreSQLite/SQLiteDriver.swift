@@ -1,5 +1,5 @@
-import ConversationModel
 import CSQLite
+import ConversationModel
 public import StoreSQL
 import Synchronization
 
@@ -132,8 +132,12 @@ public final class SQLiteDriver: SQLDriver {
 
   /// Lets SQLite check its file: pages, indexes against tables, constraints. Empty when all is well.
   public func integrityFaults() async throws -> [String] {
-    try await read { connection in
-      try connection.pragmaRows("integrity_check(100)").filter { $0 != "ok" }
+    do {
+      return try await read { connection in
+        try connection.pragmaRows("integrity_check(100)").filter { $0 != "ok" }
+      }
+    } catch SQLFailure.malformed(let detail) {
+      return [detail]
     }
   }
 }

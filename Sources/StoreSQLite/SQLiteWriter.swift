@@ -76,6 +76,8 @@ final class SQLiteWriter: Sendable {
   }
 
   private static let pageBytes = 4096
+  /// The longest that a commit is held back for company.
+  private static let lingerMicroseconds = 4_000
   /// How often a broken file is tried again while nobody asks.
   private static let retryMicroseconds = 500_000
   /// Pages in the log after which a checkpoint is tried: 16 MiB, a few syncs for thousands of saves.
@@ -86,13 +88,13 @@ final class SQLiteWriter: Sendable {
   /// Works until the queue is closed and empty. Owns the connection from here on.
   func run(_ connection: consuming sending SQLiteConnection, limit: Int, reopening: Reopening) {
     var current: SQLiteConnection? = connection
-    var lastBatch = 1
-    while let jobs = nextBatch(limit: limit, expecting: lastBatch, isHealthy: current != nil) {
+    var lastBatches = (1, 1)
+    while let jobs = nextBatch(limit: limit, expecting: lastBatches.0 + lastBatches.1, isHealthy: current != nil) {
       do {
         let ready = try current ?? reopen(reopening)
         current = ready
         if !jobs.isEmpty {
-          lastBatch = jobs.count
+          lastBatches = (lastBatches.1, jobs.count)
           try commit(jobs, on: ready)
         }
         checkpoint(ready)
@@ -110,9 +112,9 @@ final class SQLiteWriter: Sendable {
   /// The jobs that wait; empty when a broken file is to be tried again; nil at the end.
   private func nextBatch(limit: Int, expecting: Int, isHealthy: Bool) -> [Job]? {
     guard isHealthy else { return queue.batch(limit: limit, timeoutMicroseconds: Self.retryMicroseconds) }
-    // After a slow sync the clients that it answered come back at about the same time. A short wait
-    // for as many as last time turns two syncs a round into one.
-    let linger = expecting > 1 ? min(counters.withLock { $0.lastCommitMicroseconds } / 8, 2_000) : 0
+    // The clients answered by one commit come back while the next one runs, so that two groups take
+    // turns and each sync serves half of them. A short wait for both makes one group of them.
+    let linger = expecting > 2 ? min(counters.withLock { $0.lastCommitMicroseconds } / 4, Self.lingerMicroseconds) : 0
     return queue.batch(limit: limit, expecting: expecting, lingerMicroseconds: linger)
   }
 
@@ -181,11 +183,12 @@ final class SQLiteWriter: Sendable {
 
   private func note(_ error: any Error) {
     counters.withLock { counters in
-      if case SQLFailure.unavailable(let reason, _) = error {
-        counters.refusal = reason
-      } else {
-        counters.refusal = "The store could not write."
-      }
+      counters.refusal =
+        switch error {
+        case SQLFailure.unavailable(let reason, _): reason
+        case SQLFailure.malformed: "The file of the store is damaged."
+        default: "The store could not write."
+        }
     }
   }
 

@@ -163,8 +163,7 @@ extension JSONParser {
     if unit < 0xDC00, next == UInt8(ascii: "\\"), at + 1 < source.count, source[at + 1] == UInt8(ascii: "u") {
       at += 1
       let low = try hexDigits()
-      if 0xDC00...0xDFFF ~= low, let scalar = Unicode.Scalar(0x10000 + (unit - 0xD800) << 10 + (low - 0xDC00))
-      {
+      if 0xDC00...0xDFFF ~= low, let scalar = Unicode.Scalar(0x10000 + (unit - 0xD800) << 10 + (low - 0xDC00)) {
         return scalar
       }
     }

@@ -26,8 +26,7 @@ public enum JSONReader {
   }
 
   /// Reads the one value that `bytes` holds, under the same rules.
-  public static func read(_ bytes: [UInt8], limits: JSONLimits = JSONLimits()) throws(JSONError) -> JSONValue
-  {
+  public static func read(_ bytes: [UInt8], limits: JSONLimits = JSONLimits()) throws(JSONError) -> JSONValue {
     try bytes.span.bytes.withUnsafeBytes { (bytes) throws(JSONError) in try read(bytes, limits: limits) }
   }
 

@@ -36,7 +36,8 @@ struct DataDirectory {
     switch failure {
     case .taken(let processID):
       let who = processID.map { "process \($0)" } ?? "another process"
-      return CommandFailure(.tryAgain, "Another Parley (\(who)) is running on \(path); stop it, or choose another place.")
+      return CommandFailure(
+        .tryAgain, "Another Parley (\(who)) is running on \(path); stop it, or choose another place.")
     case .cannotCreate(let number):
       return CommandFailure(.cannotCreate, "Cannot lock \(path): \(String(cString: strerror(number))).")
     }

@@ -16,10 +16,12 @@ struct OpenStore {
       driver = try SQLiteDriver(path: path, access: access)
     } catch let failure as DirectoryLock.Failure {
       throw DataDirectory.failure(failure, path)
+    } catch SQLFailure.malformed(let detail) {
+      throw CommandFailure(.badData, "The store \(path) is damaged, or no database: \(detail)")
     } catch SQLFailure.unavailable(let reason, let detail) {
       throw CommandFailure(.inputOutput, "Cannot open the store \(path): \(reason) (\(detail))")
     } catch {
-      throw CommandFailure(.badData, "The store \(path) is no database of Parley's: \(error)")
+      throw CommandFailure(.inputOutput, "Cannot open the store \(path): \(error)")
     }
     store = SQLStore(driver)
   }

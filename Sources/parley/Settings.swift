@@ -30,13 +30,22 @@ enum Setting: String, CaseIterable {
   var explanation: [String] {
     switch self {
     case .listen:
-      ["Address and port to listen on. An address that others can reach must be written here or with", "--listen; TLS is a reverse proxy's job."]
+      [
+        "Address and port to listen on. An address that others can reach must be written here or with",
+        "--listen; TLS is a reverse proxy's job.",
+      ]
     case .dataDirectory:
-      ["The directory for the database, the secret and the keys; made with mode 0700.", "Default: $XDG_DATA_HOME/parley, or ~/.local/share/parley."]
+      [
+        "The directory for the database, the secret and the keys; made with mode 0700.",
+        "Default: $XDG_DATA_HOME/parley, or ~/.local/share/parley.",
+      ]
     case .store:
       ["Where conversations are kept: sqlite:PATH. Default: sqlite:<data_dir>/parley.sqlite."]
     case .secretFile:
-      ["A file with the secret that signs tokens, at least 32 bytes; a trailing newline does not count.", "Default: <data_dir>/secret, made on the first start."]
+      [
+        "A file with the secret that signs tokens, at least 32 bytes; a trailing newline does not count.",
+        "Default: <data_dir>/secret, made on the first start.",
+      ]
     case .logLevel:
       ["trace, debug, info, notice, warning, error or critical."]
     case .logFormat:
@@ -152,7 +161,8 @@ struct Settings {
     guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
       (0...65_535).contains(port), colon > text.startIndex
     else {
-      throw CommandFailure(.configuration, "The address to listen on must be written HOST:PORT, such as 127.0.0.1:7275.")
+      throw CommandFailure(
+        .configuration, "The address to listen on must be written HOST:PORT, such as 127.0.0.1:7275.")
     }
     var host = String(text[..<colon])
     if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }

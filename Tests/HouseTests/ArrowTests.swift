@@ -24,7 +24,9 @@ private let outside: [String: Set<String>] = [
     "Crypto", "Foundation", "HTTPTypes", "Hummingbird", "HummingbirdCore", "JWTKit", "Logging", "NIOCore",
     "ServiceLifecycle", "Synchronization",
   ],
-  "parley": ["ArgumentParser", "Configuration", "Glibc", "Logging", "ServiceLifecycle", "SystemPackage", "UnixSignals"],
+  "parley": [
+    "ArgumentParser", "Configuration", "Glibc", "Logging", "ServiceLifecycle", "SystemPackage", "UnixSignals",
+  ],
 ]
 
 @Suite struct ArrowTests {
@@ -33,7 +35,8 @@ private let outside: [String: Set<String>] = [
 
   /// The modules that a source text imports.
   private static func imports(of text: String) -> Set<String> {
-    let line = /^\s*(?:@\w+(?:\([^)]*\))?\s+)*(?:(?:public|package|internal|fileprivate|private)\s+)?import\s+(?:(?:struct|class|enum|protocol|func|var|let|typealias)\s+)?(\w+)/
+    let line =
+      /^\s*(?:@\w+(?:\([^)]*\))?\s+)*(?:(?:public|package|internal|fileprivate|private)\s+)?import\s+(?:(?:struct|class|enum|protocol|func|var|let|typealias)\s+)?(\w+)/
     return Set(text.split(separator: "\n").compactMap { $0.firstMatch(of: line).map { String($0.1) } })
   }
 

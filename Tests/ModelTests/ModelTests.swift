@@ -9,8 +9,10 @@ import Testing
   }
 
   @Test(arguments: [
-    "", "0190abcd", "0190abcdef01723489abcdef01234567", "0190abcd-ef01-7234-89ab-cdef0123456", "{0190abcd-ef01-7234-89ab-cdef01234567}",
-    "0190abcd-ef01-7234-89ab-cdef012345678", "0190abcd-ef01-7234-89ab_cdef01234567", "0190abcg-ef01-7234-89ab-cdef01234567",
+    "", "0190abcd", "0190abcdef01723489abcdef01234567", "0190abcd-ef01-7234-89ab-cdef0123456",
+    "{0190abcd-ef01-7234-89ab-cdef01234567}",
+    "0190abcd-ef01-7234-89ab-cdef012345678", "0190abcd-ef01-7234-89ab_cdef01234567",
+    "0190abcg-ef01-7234-89ab-cdef01234567",
     "0190abcd-ef01-7234-89ab-cdef0123456\u{661}", "-190abcd-ef01-7234-89ab-cdef01234567",
   ])
   func `anything else is no id`(text: String) {
@@ -29,13 +31,14 @@ import Testing
 }
 
 @Suite struct TimestampTests {
-  @Test(arguments: [
-    (0, "1970-01-01T00:00:00.000000Z", "1970-01-01T00:00:00+00:00"),
-    (1_795_354_464_877_756, "2026-11-22T13:34:24.877756Z", "2026-11-22T13:34:24.877756+00:00"),
-    (951_782_400_100_000, "2000-02-29T00:00:00.100000Z", "2000-02-29T00:00:00.1+00:00"),
-    (-1, "1969-12-31T23:59:59.999999Z", "1969-12-31T23:59:59.999999+00:00"),
-    (4_102_444_799_000_010, "2099-12-31T23:59:59.000010Z", "2099-12-31T23:59:59.00001+00:00"),
-  ] as [(Int64, String, String)])
+  @Test(
+    arguments: [
+      (0, "1970-01-01T00:00:00.000000Z", "1970-01-01T00:00:00+00:00"),
+      (1_795_354_464_877_756, "2026-11-22T13:34:24.877756Z", "2026-11-22T13:34:24.877756+00:00"),
+      (951_782_400_100_000, "2000-02-29T00:00:00.100000Z", "2000-02-29T00:00:00.1+00:00"),
+      (-1, "1969-12-31T23:59:59.999999Z", "1969-12-31T23:59:59.999999+00:00"),
+      (4_102_444_799_000_010, "2099-12-31T23:59:59.000010Z", "2099-12-31T23:59:59.00001+00:00"),
+    ] as [(Int64, String, String)])
   func `times print as RFC 3339 and as PostgreSQL does`(microseconds: Int64, native: String, postgres: String) {
     let time = Timestamp(microseconds: microseconds)
     #expect(time.description == native && time.postgresText == postgres)
@@ -44,7 +47,8 @@ import Testing
 
 @Suite struct ConfidenceTests {
   @Test(arguments: [
-    (0.9, "0.90"), (0.285, "0.29"), (0.2849, "0.28"), (-0.285, "-0.29"), (9.99, "9.99"), (9.994, "9.99"), (-9.99, "-9.99"),
+    (0.9, "0.90"), (0.285, "0.29"), (0.2849, "0.28"), (-0.285, "-0.29"), (9.99, "9.99"), (9.994, "9.99"),
+    (-9.99, "-9.99"),
     (0, "0.00"), (1e-300, "0.00"), (1.005, "1.01"),
   ])
   func `two decimals are kept, rounded away from zero`(value: Double, text: String) {
@@ -116,15 +120,18 @@ import Testing
 }
 
 @Suite struct AutomaticTitleTests {
-  @Test(arguments: [
-    ("Plan a trip", "Plan a trip"), ("  \n\t\nsecond line\nthird", "second line"), ("a\r\nb", "a"), ("tab\there", "tabhere"),
-    ("", nil), (" \n ", nil), ("\u{0}\u{1B}", nil), ("end \u{3000}", "end"),
-  ] as [(String, String?)])
+  @Test(
+    arguments: [
+      ("Plan a trip", "Plan a trip"), ("  \n\t\nsecond line\nthird", "second line"), ("a\r\nb", "a"),
+      ("tab\there", "tabhere"),
+      ("", nil), (" \n ", nil), ("\u{0}\u{1B}", nil), ("end \u{3000}", "end"),
+    ] as [(String, String?)])
   func `a title is the first line that is not blank`(content: String, title: String?) {
     #expect(automaticTitle(from: content) == title)
   }
 
   @Test func `a title is cut at its limit`() {
-    #expect(automaticTitle(from: String(repeating: "\u{1F600}", count: 300))?.unicodeScalars.count == Limits.titleScalars)
+    #expect(
+      automaticTitle(from: String(repeating: "\u{1F600}", count: 300))?.unicodeScalars.count == Limits.titleScalars)
   }
 }

@@ -7,9 +7,12 @@ import Testing
     try await backend.withStore { store in
       let user = newUser()
       func open(_ key: SessionKey) async throws -> Conversation {
-        try #require(try await store.apply(.open(OpenConversation(user: user, session: key)), as: .user(user)).conversation)
+        try #require(
+          try await store.apply(.open(OpenConversation(user: user, session: key)), as: .user(user)).conversation)
       }
-      let (phone, web, byDefault) = (try await open(.named("phone")), try await open(.named("web")), try await open(.default))
+      let (phone, web, byDefault) = (
+        try await open(.named("phone")), try await open(.named("web")), try await open(.default)
+      )
       let (new, other) = (try await open(.new), try await open(.new))
       #expect(Set([phone, web, byDefault, new, other].map(\.id)).count == 5)
       #expect(try await open(.named("phone")) == phone)
@@ -21,7 +24,8 @@ import Testing
       let composed = try await open(.named("\u{E9}"))
       #expect(try await open(.named("e\u{301}")).id != composed.id)
       #expect(try await store.conversation(.session(user, .named("web")), as: .user(user)) == web)
-      #expect(await code { _ = try await store.conversation(.session(user, .named("car")), as: .user(user)) } == .notFound)
+      #expect(
+        await code { _ = try await store.conversation(.session(user, .named("car")), as: .user(user)) } == .notFound)
     }
   }
 
@@ -84,7 +88,9 @@ import Testing
       let context = JSONText(canonical: #"{"a":[1,2]}"#)
       for change in [
         { $0.isPinned = true }, { $0.isArchived = true }, { $0.context = context },
-        { $0.isPinned = false; $0.isArchived = false },
+        {
+          $0.isPinned = false; $0.isArchived = false
+        },
       ] as [(inout UpdateConversation) -> Void] {
         var command = UpdateConversation(expected.id, ifVersion: expected.version)
         change(&command)
@@ -97,7 +103,9 @@ import Testing
         #expect(updated == expected)
         #expect(try await store.conversation(.id(expected.id), as: .user(user)) == expected)
       }
-      #expect(await code { _ = try await update(UpdateConversation(expected.id, isPinned: true, ifVersion: 1)) } == .preconditionFailed)
+      #expect(
+        await code { _ = try await update(UpdateConversation(expected.id, isPinned: true, ifVersion: 1)) }
+          == .preconditionFailed)
       #expect(await code { _ = try await update(UpdateConversation(expected.id, activeBranch: 3)) } == .notFound)
       #expect(try await store.conversation(.id(expected.id), as: .user(user)) == expected)
     }
@@ -113,11 +121,14 @@ import Testing
         try await store.apply(
           .open(
             OpenConversation(
-              user: user, session: .default, context: context.map(JSONText.init(canonical:)), replacesContext: replaces)),
+              user: user, session: .default, context: context.map(JSONText.init(canonical:)), replacesContext: replaces)
+          ),
           as: .user(user))
       }
       #expect(try await open(#"{"a":1}"#, replaces: false).conversation?.context.text == #"{"a":1}"#)
-      for (context, replaces) in [(#"{"b":2}"#, false), (nil, true), ("{}", true), (#"{"a":1}"#, true)] as [(String?, Bool)] {
+      for (context, replaces) in [(#"{"b":2}"#, false), (nil, true), ("{}", true), (#"{"a":1}"#, true)]
+        as [(String?, Bool)]
+      {
         let receipt = try await open(context, replaces: replaces)
         #expect(receipt.isReplay && receipt.version == 1 && receipt.conversation?.context.text == #"{"a":1}"#)
       }

@@ -27,7 +27,8 @@ import Testing
     (NewMessage(role: .user, content: "x", intent: text(Limits.intentScalars + 1)), .invalid, "intent"),
     (NewMessage(role: .user, content: "x", intent: "\u{0}"), .invalid, "intent"),
     (
-      NewMessage(role: .user, content: "x", metadata: JSONText(canonical: "{\"a\":\"\(text(Limits.objectBytes - 7))\"}")),
+      NewMessage(
+        role: .user, content: "x", metadata: JSONText(canonical: "{\"a\":\"\(text(Limits.objectBytes - 7))\"}")),
       .tooLarge, "metadata"
     ),
     (
@@ -96,7 +97,9 @@ import Testing
       #expect(await open(.new, context: "{\"a\":\"\(Self.text(Limits.objectBytes))\"}") == .tooLarge)
       for limit in [Int.min, -1, 0, 201, .max] {
         #expect(
-          await code { _ = try await store.conversations(ConversationFilter(), PageRequest(limit: limit), as: .user(user)) }
+          await code {
+            _ = try await store.conversations(ConversationFilter(), PageRequest(limit: limit), as: .user(user))
+          }
             == .invalid)
       }
       let conversation = try await store.opened(user)

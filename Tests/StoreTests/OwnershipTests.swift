@@ -77,7 +77,9 @@ import Testing
       #expect(all.items.map(\.id) == [theirs.id, mine.id])
       let named = try await store.conversations(ConversationFilter(user: two), PageRequest(), as: .service)
       #expect(named.items.map(\.id) == [theirs.id])
-      #expect(await code { _ = try await store.conversations(ConversationFilter(user: two), PageRequest(), as: .user(one)) } == .forbidden)
+      #expect(
+        await code { _ = try await store.conversations(ConversationFilter(user: two), PageRequest(), as: .user(one)) }
+          == .forbidden)
     }
   }
 

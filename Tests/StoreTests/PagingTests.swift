@@ -115,7 +115,9 @@ import Testing
           #expect(await code { _ = try await store.page(one, part) } == .invalid, "\(part)")
         }
       }
-      #expect(await code { _ = try await store.messages(Path(.id(one.id), branch: 1), MessagePageRequest(), as: .user(user)) } == .notFound)
+      #expect(
+        await code { _ = try await store.messages(Path(.id(one.id), branch: 1), MessagePageRequest(), as: .user(user)) }
+          == .notFound)
     }
   }
 
@@ -161,12 +163,15 @@ import Testing
   private func damages(of text: String) -> [String] {
     text.indices.flatMap { index -> [String] in
       let (head, character, tail) = (text[..<index], text[index], text[text.index(after: index)...])
-      return ["\(head)\(character == "0" ? "1" : "0")\(tail)", "\(head)\(tail)", "\(head)\(character)\(character)\(tail)"]
+      return [
+        "\(head)\(character == "0" ? "1" : "0")\(tail)", "\(head)\(tail)", "\(head)\(character)\(character)\(tail)",
+      ]
     }.filter { $0 != text }
   }
 
   @Test(arguments: Backend.allCases, [1, 2, 7, 100])
-  func `a list of conversations is in order of activity and yields each once`(backend: Backend, size: Int) async throws {
+  func `a list of conversations is in order of activity and yields each once`(backend: Backend, size: Int) async throws
+  {
     try await backend.withStore { store in
       let user = newUser()
       var made: [Conversation] = []
