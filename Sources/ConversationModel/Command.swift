@@ -4,7 +4,7 @@ public enum Command: Sendable {
   case open(OpenConversation)
   case update(UpdateConversation)
   case append(Append)
-  /// Removes the conversation with everything in it, for good.
+  /// Removes the conversation with everything in it.
   case erase(ConversationID)
 }
 

@@ -74,7 +74,7 @@ public struct ConversationFilter: Hashable, Sendable {
   public var user: UserID?
   public var isArchived: Bool?
   public var isPinned: Bool?
-  /// The title holds this text, ASCII letters in either case.
+  /// The title holds this text, letters in either case.
   public var titlePart: String?
   public var sessionID: String?
 

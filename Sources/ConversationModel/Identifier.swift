@@ -61,21 +61,29 @@ public struct Identifier<Entity>: Hashable, Sendable, Comparable {
 extension Identifier: CustomStringConvertible {
   /// The 36-character lower-case form.
   public var description: String {
-    String(unsafeUninitializedCapacity: 36) { buffer in
-      var out = 0
-      for half in [high, low] {
-        for shift in stride(from: 60, through: 0, by: -4) {
-          if out == 8 || out == 13 || out == 18 || out == 23 {
-            buffer[out] = UInt8(ascii: "-")
-            out += 1
-          }
-          let digit = UInt8(truncatingIfNeeded: half >> UInt64(shift)) & 0x0F
-          buffer[out] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+    String(unsafeUninitializedCapacity: Self.characters) { write(into: $0) }
+  }
+
+  /// Bytes of the text form.
+  public static var characters: Int { 36 }
+
+  /// Writes the text form to the front of a buffer and returns `characters`, so that a page full of
+  /// ids can be written without a string for each.
+  public func write(into buffer: UnsafeMutableBufferPointer<UInt8>) -> Int {
+    var out = 0
+    for index in 0..<2 {
+      let half = index == 0 ? high : low
+      for shift in stride(from: 60, through: 0, by: -4) {
+        if out == 8 || out == 13 || out == 18 || out == 23 {
+          buffer[out] = UInt8(ascii: "-")
           out += 1
         }
+        let digit = UInt8(truncatingIfNeeded: half >> UInt64(shift)) & 0x0F
+        buffer[out] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+        out += 1
       }
-      return out
     }
+    return out
   }
 }
 

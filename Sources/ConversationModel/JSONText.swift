@@ -1,4 +1,5 @@
-/// A JSON object as text that somebody has already read and found good.
+/// A JSON value as text that somebody has already read and found good: an object, or whatever else a
+/// program of the former system put into one of its JSON columns.
 ///
 /// The model knows no JSON syntax: doors validate metadata, entities and context with the strict
 /// reader and hand them on in canonical form (compact, keys sorted), so that equal objects are equal
@@ -6,7 +7,7 @@
 public struct JSONText: Hashable, Sendable {
   public let text: String
 
-  /// - Parameter canonical: A JSON object in canonical form; nothing checks it again.
+  /// - Parameter canonical: JSON in canonical form; nothing checks it again.
   public init(canonical: String) {
     text = canonical
   }

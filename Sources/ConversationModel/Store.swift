@@ -18,7 +18,9 @@ public protocol Store: Sendable {
 
   /// Lists conversations, newest activity first.
   ///
-  /// A user's list holds its own; the service role's holds all, unless the filter names a user.
+  /// A user's list holds its own; the service role's holds all, unless the filter names a user. With a
+  /// filter a page may come out short, or empty, and yet have a next one: the store looks at a bounded
+  /// number of conversations for each.
   /// - Throws: `.invalid` for a limit outside `Limits.pageItems` and for a cursor that is damaged or
   ///   of another list.
   func conversations(
@@ -59,7 +61,7 @@ public struct StoreHealth: Hashable, Sendable {
   public var commits: Int
   /// Microseconds that the last commit took.
   public var lastCommitMicroseconds: Int
-  /// Bytes of the write-ahead log, 0 where there is none.
+  /// Bytes of the write-ahead log that are in use, 0 where there is none.
   public var walBytes: Int
 
   public init(

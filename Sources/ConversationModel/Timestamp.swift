@@ -11,50 +11,64 @@ public struct Timestamp: Hashable, Sendable, Comparable {
 
 extension Timestamp: CustomStringConvertible {
   /// RFC 3339 in UTC with six decimals: `2026-11-22T13:34:24.877756Z`.
-  public var description: String { text(suffix: "Z", trimmingZeros: false) }
+  public var description: String {
+    String(unsafeUninitializedCapacity: Self.capacity) { write(into: $0) }
+  }
+
+  /// Bytes that the text form needs at most.
+  public static let capacity = 40
+
+  /// Writes `description` to the front of a buffer of at least `capacity` bytes; returns its length.
+  public func write(into buffer: UnsafeMutableBufferPointer<UInt8>) -> Int {
+    write(into: buffer, suffix: "Z", trimmingZeros: false)
+  }
 
   /// RFC 3339 as PostgreSQL prints `timestamptz` in JSON: `2026-11-22T13:34:24.8777+00:00`, trailing
   /// zeros of the fraction trimmed, no fraction at all for a whole second.
-  public var postgresText: String { text(suffix: "+00:00", trimmingZeros: true) }
+  public var postgresText: String {
+    String(unsafeUninitializedCapacity: Self.capacity) {
+      write(into: $0, suffix: "+00:00", trimmingZeros: true)
+    }
+  }
 
-  private func text(suffix: StaticString, trimmingZeros: Bool) -> String {
+  private func write(
+    into buffer: UnsafeMutableBufferPointer<UInt8>, suffix: StaticString, trimmingZeros: Bool
+  ) -> Int {
     let (days, ofDay) = microseconds.floorDivided(by: 86_400_000_000)
     let (year, month, day) = Self.civilDate(daysSince1970: days)
     let seconds = ofDay / 1_000_000
-    return String(unsafeUninitializedCapacity: 40) { buffer in
-      var out = 0
-      func put(_ value: Int64, width: Int) {
-        var value = value
-        for place in stride(from: out + width - 1, through: out, by: -1) {
-          buffer[place] = UInt8(ascii: "0") + UInt8(value % 10)
-          value /= 10
-        }
-        out += width
+    var out = 0
+    func put(_ value: Int64, width: Int) {
+      var value = value
+      for place in stride(from: out + width - 1, through: out, by: -1) {
+        buffer[place] = UInt8(ascii: "0") + UInt8(value % 10)
+        value /= 10
       }
-      func put(_ character: Unicode.Scalar) {
-        buffer[out] = UInt8(ascii: character)
-        out += 1
-      }
-      put(min(max(year, 0), 9999), width: 4)
-      put("-")
-      put(month, width: 2)
-      put("-")
-      put(day, width: 2)
-      put("T")
-      put(seconds / 3600, width: 2)
-      put(":")
-      put(seconds / 60 % 60, width: 2)
-      put(":")
-      put(seconds % 60, width: 2)
-      let fraction = ofDay % 1_000_000
-      if !trimmingZeros || fraction != 0 {
-        put(".")
-        put(fraction, width: 6)
-        while trimmingZeros, buffer[out - 1] == UInt8(ascii: "0") { out -= 1 }
-      }
-      suffix.withUTF8Buffer { for byte in $0 { put(Unicode.Scalar(byte)) } }
-      return out
+      out += width
     }
+    func put(_ character: Unicode.Scalar) {
+      buffer[out] = UInt8(ascii: character)
+      out += 1
+    }
+    put(min(max(year, 0), 9999), width: 4)
+    put("-")
+    put(month, width: 2)
+    put("-")
+    put(day, width: 2)
+    put("T")
+    put(seconds / 3600, width: 2)
+    put(":")
+    put(seconds / 60 % 60, width: 2)
+    put(":")
+    put(seconds % 60, width: 2)
+    let fraction = ofDay % 1_000_000
+    if !trimmingZeros || fraction != 0 {
+      put(".")
+      put(fraction, width: 6)
+      while trimmingZeros, buffer[out - 1] == UInt8(ascii: "0") { out -= 1 }
+    }
+    suffix.withUTF8Buffer { for byte in $0 { put(Unicode.Scalar(byte)) } }
+    return out
   }
 
   /// The proleptic Gregorian date of a day count, by the era arithmetic of Howard Hinnant's

@@ -47,9 +47,13 @@ public struct ConversationServer: Service {
   public func run() async throws {
     let application = Application(
       router: await router(),
-      server: .http1(
-        configuration: HTTP1Channel.Configuration(
-          idleTimeout: .seconds(Int64(configuration.idleSeconds)), httpDecoderConfiguration: Self.headers)),
+      server: HTTPServerBuilder { [configuration] responder in
+        LoopBoundChannel(
+          HTTP1Channel(
+            responder: responder,
+            configuration: HTTP1Channel.Configuration(
+              idleTimeout: .seconds(Int64(configuration.idleSeconds)), httpDecoderConfiguration: Self.headers)))
+      },
       configuration: ApplicationConfiguration(
         address: .hostname(configuration.host, port: configuration.port), serverName: nil, backlog: 1_024),
       onServerRunning: { [onListening] channel in

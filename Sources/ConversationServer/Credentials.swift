@@ -18,9 +18,14 @@ public struct Credentials: Sendable {
   /// HMAC-SHA-256 with a shorter key is weaker than its hash (RFC 7518 §3.2).
   public static let minimumSecretBytes = 32
 
-  /// Nil if the secret is too short.
+  /// A key that is shorter could be guessed, or be an empty file.
+  public static let minimumKeyBytes = 12
+
+  /// Nil if the secret or a key is too short, or the keys are the same.
   public init?(secret: [UInt8], anonKey: String, serviceKey: String) {
-    guard secret.count >= Self.minimumSecretBytes else { return nil }
+    guard secret.count >= Self.minimumSecretBytes, anonKey.utf8.count >= Self.minimumKeyBytes,
+      serviceKey.utf8.count >= Self.minimumKeyBytes, anonKey != serviceKey
+    else { return nil }
     self.secret = secret
     self.anonKey = anonKey
     self.serviceKey = serviceKey
@@ -52,7 +57,8 @@ final class Authenticator: Sendable {
 
   /// Bytes of a token; ours have about 200.
   private static let tokenBytes = 8_192
-  /// About 500 bytes each: the users of a busy hour.
+  private static let rememberedTokenBytes = 512
+  /// The users of a busy hour, in some ten megabytes.
   private static let rememberedTokens = 16_384
   /// Seconds by which clocks may differ.
   static let clockSkew: TimeInterval = 30
@@ -90,9 +96,11 @@ final class Authenticator: Sendable {
     let claims: TokenClaims
     do { claims = try await keys.verify(token, as: TokenClaims.self) } catch { throw .invalid }
     let role = try claims.role(at: now)
-    remembered.withLock { remembered in
-      if remembered.count >= Self.rememberedTokens { remembered.removeAll(keepingCapacity: true) }
-      remembered[token] = Entry(role: role, expiry: claims.expiry)
+    if token.utf8.count <= Self.rememberedTokenBytes {
+      remembered.withLock { remembered in
+        if remembered.count >= Self.rememberedTokens { remembered.removeAll(keepingCapacity: true) }
+        remembered[token] = Entry(role: role, expiry: claims.expiry)
+      }
     }
     return role
   }

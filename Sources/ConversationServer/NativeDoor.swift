@@ -80,8 +80,9 @@ struct NativeDoor: Sendable {
   // MARK: Messages
 
   @Sendable private func messages(_ request: Request, _ context: ServerContext) async throws -> Response {
+    let caller = try await principal(of: request)
     let query = try Query(request, allowing: ["branch", "limit", "before", "after", "around", "user_id"])
-    let principal = try await principal(of: request).acting(for: nil, query)
+    let principal = try caller.acting(for: nil, query)
     let path = Path(.id(try conversationID(context)), branch: try query.number("branch"))
     let page = MessagePageRequest(
       limit: try query.number("limit") ?? Limits.defaultPageItems, try part(query))
@@ -90,8 +91,8 @@ struct NativeDoor: Sendable {
   }
 
   @Sendable private func append(_ request: Request, _ context: ServerContext) async throws -> Response {
-    let query = try Query(request, allowing: ["user_id"])
     let principal = try await principal(of: request)
+    let query = try Query(request, allowing: ["user_id"])
     let body = try AppendBody(
       try await request.json(), to: try conversationID(context), idempotencyKey: request.headers[.idempotencyKey])
     let receipt = try await store.apply(.append(body.append), as: try principal.acting(for: body.userID, query))

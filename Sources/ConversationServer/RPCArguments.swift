@@ -68,7 +68,8 @@ struct RPCArguments {
     guard let text = text(name) else { return nil }
     let digits = text.trimmingSpaces
     guard let number = Int(digits) else {
-      if !digits.isEmpty, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) || $0 == 0x2D }) {
+      // A whole number that does not fit is another error than something that is none.
+      if wholeNumberOfAnySize(digits) {
         throw Self.integerRange(text)
       }
       throw .badSyntax("integer", text)
@@ -107,4 +108,9 @@ struct RPCArguments {
     PostgRESTError(
       .badRequest, "22003", "value \"\(PostgRESTError.shown(text))\" is out of range for type integer")
   }
+}
+
+private func wholeNumberOfAnySize(_ text: some StringProtocol) -> Bool {
+  let digits = text.utf8.first == UInt8(ascii: "-") ? text.dropFirst() : text[...]
+  return !digits.isEmpty && digits.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
 }

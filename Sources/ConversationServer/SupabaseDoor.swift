@@ -153,14 +153,15 @@ struct SupabaseDoor: Sendable {
     var path = Path(key)
     var part = before.map { MessagePageRequest.Part.before(.message($0)) } ?? .latest
     while rows.count < limit {
-      let wanted = min(limit - rows.count, Limits.pageItems.upperBound)
+      // Not by what is missing alone: behind many hidden messages that would be many tiny pages.
+      let wanted = min(max(limit - rows.count, Limits.defaultPageItems), Limits.pageItems.upperBound)
       let page = try await store.messages(path, MessagePageRequest(limit: wanted, part), as: principal)
       rows += page.messages.reversed().filter { $0.status == .complete && $0.role != .tool }
       guard let next = page.before else { break }
       path = Path(.id(page.conversation))
       part = .before(.cursor(next))
     }
-    return rows
+    return Array(rows.prefix(limit))
   }
 
   // MARK: Reading a call

@@ -109,7 +109,7 @@ extension SQLStore {
     ]
     let stored = try connection.all(Statements.fingerprints, range) { row in
       (
-        clientID: try row.optional(1, row.text), status: try row.value(2) as Message.Status, print: try row.bytes(3)
+        clientID: try row.optional(0, row.text), status: try row.value(1) as Message.Status, print: try row.bytes(2)
       )
     }
     guard stored.count == prints.count else { throw reused }

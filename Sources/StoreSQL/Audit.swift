@@ -14,7 +14,8 @@ extension SQLStore {
   /// Reads every row and proves the invariants of the tree: dense positions, forks inside their
   /// parents, counters that count, texts that are what was stored, and nothing without an owner.
   ///
-  /// Each conversation is read in a snapshot of its own, so that a running server is not held up.
+  /// Each conversation is read in a snapshot of its own, so that a running server's log can be emptied
+  /// in between; only the look for rows without an owner is one long read.
   /// - Parameter report: Called with each finding, conversations in the order of their ids.
   /// - Returns: How many conversations and messages were read.
   public func audit(
@@ -77,7 +78,7 @@ private enum AuditStatements {
     "SELECT id FROM pam_conversations WHERE id > $1 ORDER BY id LIMIT 200")
   static let conversation = SQLStatement(
     """
-    SELECT is_default, active_branch, next_branch, branch_count, message_count, version, erasing
+    SELECT active_branch, next_branch, branch_count, message_count, version, erasing
     FROM pam_conversations WHERE id = $1
     """)
   static let branches = SQLStatement(
@@ -109,6 +110,9 @@ private struct TreeAudit {
   let conversation: ConversationID
   private var findings: [Finding] = []
 
+  /// Positions that arithmetic can be done with; beyond are only those that other hands wrote.
+  private static let plausible = 0...1 << 48
+
   init(conversation: ConversationID) {
     self.conversation = conversation
   }
@@ -116,15 +120,15 @@ private struct TreeAudit {
   mutating func run<Connection: SQLConnection>(on connection: Connection) throws -> ([Finding], messages: Int) {
     let row = try connection.first(AuditStatements.conversation, [.id(conversation)]) { row in
       try (
-        activeBranch: row.integer(1), nextBranch: row.integer(2), branchCount: row.integer(3),
-        messageCount: row.integer(4), version: row.integer(5), isErasing: row.boolean(6)
+        activeBranch: row.integer(0), nextBranch: row.integer(1), branchCount: row.integer(2),
+        messageCount: row.integer(3), version: row.integer(4), isErasing: row.boolean(5)
       )
     }
     // Gone since its id was listed, or on its way out: nothing is promised about it any more.
     guard let row, !row.isErasing else { return ([], 0) }
 
     let branches = try readBranches(activeBranch: row.activeBranch, on: connection)
-    let byNumber = Dictionary(uniqueKeysWithValues: branches.map { ($0.number, $0) })
+    let byNumber = Dictionary(branches.map { ($0.number, $0) }) { first, _ in first }
     for branch in branches { check(branch, byNumber, version: row.version) }
     if byNumber[Branch.trunk] == nil { found("has no trunk") }
     if byNumber[row.activeBranch]?.isDeleted ?? true { found("its active branch \(row.activeBranch) does not exist") }
@@ -142,7 +146,12 @@ private struct TreeAudit {
     var branches: [Branch] = []
     try connection.forEachRow(AuditStatements.branches, [.id(conversation)]) { row in
       do {
-        branches.append(try Branch(row, activeBranch: activeBranch))
+        let branch = try Branch(row, activeBranch: activeBranch)
+        guard Self.plausible.contains(branch.forkPosition), Self.plausible.contains(branch.headPosition) else {
+          found("branch \(branch.number)", "has positions that no branch can have")
+          return
+        }
+        branches.append(branch)
       } catch SQLFailure.damaged(let column) {
         found("has a branch row whose column \(column) cannot be read")
       }
@@ -186,6 +195,10 @@ private struct TreeAudit {
       total += 1
       let (number, position) = (try row.integer(3), try row.integer(4))
       let subject = "branch \(number), position \(position)"
+      guard Self.plausible.contains(position) else {
+        found(subject, "stands where no message can stand")
+        return
+      }
       guard let next = expected[number] else {
         found(subject, "there is no such branch")
         return

@@ -161,10 +161,19 @@ extension OpenConversation {
 }
 
 /// One list of conversations: a filter, and the order of latest activity.
+///
+/// The filter is applied here and not in SQL, so that both engines agree on what upper and lower case
+/// are, and so that the rows that one request looks at have a bound: a page may come out short, even
+/// empty, with a cursor to go on from.
 private struct ConversationList: Sendable {
   let filter: ConversationFilter
   let limit: Int
   private let titlePart: String?
+
+  /// Rows read at a time while looking for hits.
+  private static let chunkRows = 256
+  /// Rows looked at for one page.
+  private static let rowsPerPage = 16_384
 
   /// The conversations of a list that lie behind this one.
   struct Place: Sendable {
@@ -172,6 +181,15 @@ private struct ConversationList: Sendable {
     let id: ConversationID
 
     static let newest = Place(updatedAt: .max, id: ConversationID(high: .max, low: .max))
+
+    init(updatedAt: Int, id: ConversationID) {
+      self.updatedAt = updatedAt
+      self.id = id
+    }
+
+    init(behind conversation: Conversation) {
+      self.init(updatedAt: Int(conversation.updatedAt.microseconds), id: conversation.id)
+    }
   }
 
   init(filter: ConversationFilter, limit: Int) {
@@ -186,40 +204,57 @@ private struct ConversationList: Sendable {
       updatedAt: Int(bitPattern: UInt(numbers[0])), id: ConversationID(high: numbers[1], low: numbers[2]))
   }
 
+  private func cursor(_ place: Place) -> String {
+    Cursor(.conversations, of: name, [UInt64(bitPattern: Int64(place.updatedAt)), place.id.high, place.id.low]).text
+  }
+
   func page<Connection: SQLConnection>(from start: Place, on connection: Connection) throws -> Page<Conversation> {
     var start = start
     var found: [Conversation] = []
-    // Titles are compared here, not in SQL: both engines then agree on what upper and lower case
-    // are. So a chunk may hold fewer hits than rows, and one more is read.
+    let chunkRows = isFiltered ? Self.chunkRows : limit + 1
+    var rowsLeft = Self.rowsPerPage
     while true {
-      let chunk = try rows(after: start, on: connection)
-      found += titlePart == nil ? chunk : chunk.filter { matches($0.title) }
-      guard found.count <= limit, chunk.count > limit, let last = chunk.last else { break }
-      start = Place(updatedAt: Int(last.updatedAt.microseconds), id: last.id)
+      let chunk = try rows(behind: start, limit: chunkRows, on: connection)
+      rowsLeft -= chunk.count
+      found += chunk.filter(holds)
+      if found.count > limit {
+        let items = Array(found.prefix(limit))
+        return Page(items: items, next: items.last.map { cursor(Place(behind: $0)) })
+      }
+      guard chunk.count == chunkRows, let last = chunk.last else { return Page(items: found, next: nil) }
+      start = Place(behind: last)
+      if rowsLeft <= 0 { return Page(items: found, next: cursor(start)) }
     }
-    let items = Array(found.prefix(limit))
-    guard found.count > limit, let last = items.last else { return Page(items: items, next: nil) }
-    let time = UInt64(bitPattern: last.updatedAt.microseconds)
-    return Page(
-      items: items, next: Cursor(.conversations, of: name, [time, last.id.high, last.id.low]).text)
   }
 
-  private func matches(_ title: String?) -> Bool {
-    guard let titlePart else { return true }
-    return title?.lowercased().contains(titlePart) ?? false
+  private var isFiltered: Bool {
+    filter.isArchived != nil || filter.isPinned != nil || titlePart != nil || filter.sessionID != nil
   }
 
-  private func rows<Connection: SQLConnection>(after start: Place, on connection: Connection) throws -> [Conversation] {
-    var values: [SQLValue] = [
-      .integer(start.updatedAt), .id(start.id), .optional(filter.isArchived, SQLValue.boolean),
-      .optional(filter.isPinned, SQLValue.boolean), .optional(filter.sessionID, SQLValue.text),
-      .integer(limit + 1),
-    ]
+  private func holds(_ conversation: Conversation) -> Bool {
+    if let isArchived = filter.isArchived, conversation.isArchived != isArchived { return false }
+    if let isPinned = filter.isPinned, conversation.isPinned != isPinned { return false }
+    if let sessionID = filter.sessionID, !sameBytes(conversation.sessionID, sessionID) { return false }
+    if let titlePart, !(conversation.title?.lowercased().contains(titlePart) ?? false) { return false }
+    return true
+  }
+
+  private func rows<Connection: SQLConnection>(
+    behind start: Place, limit: Int, on connection: Connection
+  ) throws -> [Conversation] {
     if let user = filter.user {
-      values.insert(.id(user), at: 0)
-      return try connection.all(Statements.conversationsOfUser, values, Conversation.init)
+      if let session = filter.sessionID {
+        // One row at most, which its own index finds.
+        let row = try connection.first(
+          Statements.conversationBySession, [.id(user), .text(session)], Conversation.init)
+        return row.map { [$0] } ?? []
+      }
+      return try connection.all(
+        Statements.conversationsOfUser,
+        [.id(user), .integer(start.updatedAt), .id(start.id), .integer(limit)], Conversation.init)
     }
-    return try connection.all(Statements.conversationsOfAll, values, Conversation.init)
+    return try connection.all(
+      Statements.conversationsOfAll, [.integer(start.updatedAt), .id(start.id), .integer(limit)], Conversation.init)
   }
 
   /// What a cursor is bound to: everything that decides which rows come in which order.

@@ -4,7 +4,10 @@ extension SQLStore {
   /// Hides a conversation at once and removes what it held, a chunk at a time, so that no other
   /// writer waits for long.
   func erase(_ id: ConversationID, as principal: Principal) async throws(ConversationError) -> Receipt {
-    var erasure = try await write { connection in
+    var erasure = Erasure.none
+    // Also when a step fails, or the first one's outcome is unknown: what is marked gets finished.
+    defer { if !erasure.isComplete { pendingErasures.add() } }
+    erasure = try await write { connection in
       _ = try self.owned(.id(id), by: principal, on: connection)
       try connection.execute(Statements.markErasing, [.id(id)])
       return try self.eraseStep(id, on: connection)
@@ -12,7 +15,6 @@ extension SQLStore {
     for _ in 0..<Limits.eraseStepsAwaited where !erasure.isComplete {
       erasure += try await write { connection in try self.eraseStep(id, on: connection) }
     }
-    if !erasure.isComplete { pendingErasures.add() }
     return Receipt(erasure: erasure, version: nil)
   }
 
@@ -21,18 +23,22 @@ extension SQLStore {
   public func finishErasures() async {
     for await _ in pendingErasures.signals {
       do {
-        while let id = try await read({ connection in
-          try connection.first(Statements.erasing, [.integer(1)]) { row -> ConversationID in try row.id(0) }
-        }) {
+        let ids = try await read { connection in
+          try connection.all(Statements.erasing, [.integer(Limits.eraseRows)]) { row -> ConversationID in try row.id(0)
+          }
+        }
+        for id in ids {
           var step = Erasure.none
           while !step.isComplete {
             try Task.checkCancellation()
             step = try await write { connection in try self.eraseStep(id, on: connection) }
           }
         }
+        if ids.count == Limits.eraseRows { pendingErasures.add() }
       } catch {
-        // The rows are hidden and marked; the next signal or the next start goes on with them.
-        continue
+        // The rows are hidden and marked. The store may be down: try again, but not at once.
+        pendingErasures.add()
+        do { try await Task.sleep(for: .seconds(1)) } catch { return }
       }
     }
   }

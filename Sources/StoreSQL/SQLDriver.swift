@@ -71,6 +71,8 @@ public protocol SQLRow: SendableMetatype {
   func integer(_ column: Int) throws -> Int
   func real(_ column: Int) throws -> Double
   func text(_ column: Int) throws -> String
+  /// The UTF-8 of a text, valid or not, for the time of the call.
+  func withText<Result>(_ column: Int, _ body: (UnsafeBufferPointer<UInt8>) throws -> Result) throws -> Result
   func bytes(_ column: Int) throws -> [UInt8]
   /// The two halves of a 16-byte id.
   func idHalves(_ column: Int) throws -> (high: UInt64, low: UInt64)
@@ -90,10 +92,13 @@ extension SQLRow {
     isNull(column) ? nil : try read(column)
   }
 
-  /// A column that holds one of a type's raw values.
-  func value<Value: RawRepresentable<String>>(_ column: Int) throws -> Value {
-    guard let value = Value(rawValue: try text(column)) else { throw SQLFailure.damaged(column: column) }
-    return value
+  /// A column that holds one of a type's raw values; compared as bytes, because every row of a page
+  /// has two of them.
+  func value<Value: RawRepresentable<String> & CaseIterable>(_ column: Int) throws -> Value {
+    try withText(column) { text in
+      for value in Value.allCases where value.rawValue.utf8.elementsEqual(text) { return value }
+      throw SQLFailure.damaged(column: column)
+    }
   }
 }
 

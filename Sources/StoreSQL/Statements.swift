@@ -43,17 +43,13 @@ enum Statements {
     """
     SELECT \(conversationColumns) \(fromConversations)
     WHERE c.user_id = $1 AND (c.updated_at, c.id) < ($2, $3) AND c.erasing = 0
-      AND ($4 IS NULL OR c.archived = $4) AND ($5 IS NULL OR c.pinned = $5)
-      AND ($6 IS NULL OR c.session_id = $6)
-    ORDER BY c.updated_at DESC, c.id DESC LIMIT $7
+    ORDER BY c.updated_at DESC, c.id DESC LIMIT $4
     """)
   static let conversationsOfAll = SQLStatement(
     """
     SELECT \(conversationColumns) \(fromConversations)
     WHERE (c.updated_at, c.id) < ($1, $2) AND c.erasing = 0
-      AND ($3 IS NULL OR c.archived = $3) AND ($4 IS NULL OR c.pinned = $4)
-      AND ($5 IS NULL OR c.session_id = $5)
-    ORDER BY c.updated_at DESC, c.id DESC LIMIT $6
+    ORDER BY c.updated_at DESC, c.id DESC LIMIT $3
     """)
   static let insertConversation = SQLStatement(
     """
@@ -127,7 +123,7 @@ enum Statements {
     """)
   static let fingerprints = SQLStatement(
     """
-    SELECT m.id, m.client_id, m.status, COALESCE(r.fingerprint, m.fingerprint)
+    SELECT m.client_id, m.status, COALESCE(r.fingerprint, m.fingerprint)
     FROM pam_messages m
     LEFT JOIN pam_revisions r
       ON r.conversation_id = m.conversation_id AND r.message_id = m.id AND r.revision = 1
@@ -183,6 +179,6 @@ enum Statements {
     conversationByID, conversationBySession, conversationByDefault, conversationLatest, conversationsOfUser,
     conversationsOfAll, branch, branches, forks, messagesOfBranch, messageByID, messagePlace, messageAt,
     messageByClientID, fingerprints, appendTarget, moveHead, countAppend, updateConversation, firstUserMessage,
-    erasing, eraseMessages, eraseRevisions,
+    eraseMessages, eraseRevisions,
   ]
 }

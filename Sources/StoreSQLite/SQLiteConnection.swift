@@ -58,7 +58,7 @@ public final class SQLiteConnection: SQLConnection {
       throw SQLFailure.unavailable(
         reason: "The database does not sync its commits.", detail: "synchronous was not taken")
     }
-    // Erased text must be gone from the file, not only from the tables.
+    // What is deleted is overwritten, not only unlinked.
     guard try pragma("secure_delete = ON") == "1" else {
       throw SQLFailure.unavailable(
         reason: "The database does not overwrite what it deletes.", detail: "secure_delete was not taken")
@@ -266,15 +266,19 @@ public struct SQLiteRow: SQLRow {
   }
 
   public func text(_ column: Int) throws -> String {
-    let column32 = Int32(column)
-    let type = sqlite3_column_type(statement, column32)
-    // Pragmas answer with numbers where a text is asked for.
-    guard type == SQLITE_TEXT || type == SQLITE_INTEGER, let start = sqlite3_column_text(statement, column32) else {
-      throw SQLFailure.damaged(column: column)
+    try withText(column) { bytes in
+      guard let text = String(validating: bytes, as: UTF8.self) else { throw SQLFailure.damaged(column: column) }
+      return text
     }
-    let bytes = UnsafeBufferPointer(start: start, count: Int(sqlite3_column_bytes(statement, column32)))
-    guard let text = String(validating: bytes, as: UTF8.self) else { throw SQLFailure.damaged(column: column) }
-    return text
+  }
+
+  public func withText<Result>(
+    _ column: Int, _ body: (UnsafeBufferPointer<UInt8>) throws -> Result
+  ) throws -> Result {
+    // A number reads as its text, as a pragma's answer may; a blob does too, and is then judged by its
+    // bytes.
+    guard let start = sqlite3_column_text(statement, Int32(column)) else { throw SQLFailure.damaged(column: column) }
+    return try body(UnsafeBufferPointer(start: start, count: Int(sqlite3_column_bytes(statement, Int32(column)))))
   }
 
   public func bytes(_ column: Int) throws -> [UInt8] {

@@ -1,5 +1,5 @@
-import CSQLite
 import ConversationModel
+import Glibc
 public import StoreSQL
 import Synchronization
 
@@ -20,28 +20,25 @@ public final class SQLiteDriver: SQLDriver {
 
   private static let readerThreads = 4
 
-  private let path: String
   private let writer: SQLiteWriter?
   private let readers: SQLiteReaders
   private let threads: Mutex<[NativeThread]>
-  private let lock: DirectoryLock?
 
-  /// - Parameters:
-  ///   - path: The database file; its directory exists.
-  ///   - batchLimit: Commands that may share a transaction; nil for `Limits.batchCommands`.
+  /// - Parameter path: The database file; its directory exists.
   /// - Throws: `DirectoryLock.Failure` if another process owns the file, `SQLFailure` if it cannot be
   ///   opened or does not take the settings that durability needs.
   public convenience init(
-    path: String, access: Access = .owner, batchLimit: Int? = nil
+    path: String, access: Access = .owner
   ) throws {
     try self.init(
-      path: path, access: access, batchLimit: batchLimit ?? Limits.batchCommands, synchronous: .full)
+      path: path, access: access, synchronous: .full)
   }
 
   init(
-    path: String, access: Access, batchLimit: Int, synchronous: SQLiteConnection.Synchronous
+    path: String, access: Access, synchronous: SQLiteConnection.Synchronous
   ) throws {
-    self.path = path
+    // One file has one lock, whichever way a link leads to it.
+    let path = Self.resolved(path)
     let readers = SQLiteReaders(capacity: Limits.queuedReads) {
       try SQLiteConnection(path: path, access: .readOnly)
     }
@@ -50,14 +47,13 @@ public final class SQLiteDriver: SQLDriver {
     switch access {
     case .reader:
       writer = nil
-      lock = nil
       // Opened once here, so that a missing or foreign file fails in the one who asked for it.
       _ = try SQLiteConnection(path: path, access: .readOnly).pragma("schema_version")
     case .owner:
       let slash = path.lastIndex(of: "/")
       let directory = slash.map { String(path[..<$0]) } ?? "."
       let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
-      lock = try DirectoryLock(directory: directory.isEmpty ? "/" : directory, name: name + ".lock")
+      let lock = try DirectoryLock(directory: directory.isEmpty ? "/" : directory, name: name + ".lock")
       let writer = SQLiteWriter(capacity: Limits.queuedCommands)
       let open: @Sendable () throws -> SQLiteConnection = {
         try SQLiteConnection(path: path, access: .readWrite, synchronous: synchronous)
@@ -67,12 +63,20 @@ public final class SQLiteDriver: SQLDriver {
       threads.append(
         NativeThread {
           writer.run(
-            ready.take(), limit: batchLimit,
+            ready.take(), limit: Limits.batchCommands,
             reopening: .init(open: open, closeReaders: readers.shut, openReaders: readers.reopen))
+          // The lock goes when the last write is done, whatever became of the driver.
+          withExtendedLifetime(lock) {}
         })
     }
     for _ in 0..<Self.readerThreads { threads.append(NativeThread { readers.run() }) }
     self.threads = Mutex(threads)
+  }
+
+  private static func resolved(_ path: String) -> String {
+    guard let real = realpath(path, nil) else { return path }
+    defer { free(real) }
+    return String(cString: real)
   }
 
   deinit {
@@ -119,10 +123,9 @@ public final class SQLiteDriver: SQLDriver {
         .init(
           run: { connection in
             let result = Result { try body(connection) }
-            if case .failure = result {
-              return .init(failed: true) { continuation.resume(with: result) }
-            }
-            return .init(failed: false) { continuation.resume(with: result) }
+            var error: (any Error)?
+            if case .failure(let failure) = result { error = failure }
+            return .init(error: error) { continuation.resume(with: result) }
           },
           refuse: { continuation.resume(throwing: $0) }))
     }

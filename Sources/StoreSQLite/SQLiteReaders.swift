@@ -51,7 +51,7 @@ final class SQLiteReaders: Sendable {
           try connection.beginReading()
           job.run(connection)
           connection.rollback()
-          giveBack(connection)
+          giveBack(consume connection)
         } catch {
           // A connection that cannot begin is not given back: the next read opens another.
           giveBack(nil)
@@ -80,7 +80,8 @@ final class SQLiteReaders: Sendable {
     }
   }
 
-  private func giveBack(_ connection: SQLiteConnection?) {
+  /// Takes the connection over before it counts down, so that nobody holds it when `shut` goes on.
+  private func giveBack(_ connection: consuming SQLiteConnection?) {
     pool.withLock(waking: .all) { pool in
       pool.inUse -= 1
       if let connection { pool.idle.append(connection) }

@@ -19,7 +19,8 @@ final class SQLiteWriter: Sendable {
 
   /// What a body did, before anyone is told.
   struct Outcome {
-    let failed: Bool
+    /// Nil if the body succeeded.
+    let error: (any Error)?
     let answer: @Sendable () -> Void
   }
 
@@ -32,6 +33,8 @@ final class SQLiteWriter: Sendable {
 
   private let queue: WorkQueue<Job>
   private let counters = Mutex(Counters())
+  /// When readers may be waited for again.
+  private let nextTruncation = Mutex(0)
 
   init(capacity: Int) {
     queue = WorkQueue(capacity: capacity)
@@ -75,7 +78,10 @@ final class SQLiteWriter: Sendable {
     let openReaders: @Sendable () -> Void
   }
 
-  private static let pageBytes = 4096
+  /// A page and its header in the log.
+  private static let pageBytes = 4096 + 24
+  /// A commit that took longer was held up by its sync.
+  private static let slowCommitMicroseconds = 3_000
   /// The longest that a commit is held back for company.
   private static let lingerMicroseconds = 4_000
   /// How often a broken file is tried again while nobody asks.
@@ -84,25 +90,37 @@ final class SQLiteWriter: Sendable {
   private static let checkpointPages = 4_000
   /// Pages after which readers are waited for, so that the log cannot grow without end.
   private static let truncatePages = 16_000
+  /// Microseconds between two attempts to cut the log behind a reader that does not end.
+  private static let truncationPause = 5_000_000
 
   /// Works until the queue is closed and empty. Owns the connection from here on.
   func run(_ connection: consuming sending SQLiteConnection, limit: Int, reopening: Reopening) {
     var current: SQLiteConnection? = connection
+    var broken: (error: any Error, retryAt: Int)?
     var lastBatches = (1, 1)
-    while let jobs = nextBatch(limit: limit, expecting: lastBatches.0 + lastBatches.1, isHealthy: current != nil) {
+    while let jobs = nextBatch(
+      limit: limit, expecting: min(lastBatches.0 + lastBatches.1, limit), isHealthy: current != nil)
+    {
+      // A broken file is not tried for every batch: reads would have to wait each time.
+      if current == nil, let broken, Self.monotonicMicroseconds() < broken.retryAt {
+        refuse(jobs, broken.error)
+        continue
+      }
       do {
         let ready = try current ?? reopen(reopening)
         current = ready
+        broken = nil
         if !jobs.isEmpty {
           lastBatches = (lastBatches.1, jobs.count)
           try commit(jobs, on: ready)
         }
-        checkpoint(ready)
+        try checkpoint(ready)
       } catch {
-        // Jobs that `commit` had answered already are not answered twice: it takes them all or none.
+        note(error)
+        // `commit` answers its jobs whether it throws or not; those of a failed reopening are left.
         if current == nil { refuse(jobs, error) }
         current = nil
-        note(error)
+        broken = (error, Self.monotonicMicroseconds() + (broken == nil ? 0 : Self.retryMicroseconds))
       }
     }
     if let ready = current { _ = try? ready.checkpoint(truncating: true) }
@@ -113,8 +131,10 @@ final class SQLiteWriter: Sendable {
   private func nextBatch(limit: Int, expecting: Int, isHealthy: Bool) -> [Job]? {
     guard isHealthy else { return queue.batch(limit: limit, timeoutMicroseconds: Self.retryMicroseconds) }
     // The clients answered by one commit come back while the next one runs, so that two groups take
-    // turns and each sync serves half of them. A short wait for both makes one group of them.
-    let linger = expecting > 2 ? min(counters.withLock { $0.lastCommitMicroseconds } / 4, Self.lingerMicroseconds) : 0
+    // turns. While syncs are quick that keeps both the disk and the processors busy. When they are slow
+    // the sync is what is scarce, and a short wait for both groups makes one sync of two.
+    let commit = counters.withLock { $0.lastCommitMicroseconds }
+    let linger = expecting > 2 && commit > Self.slowCommitMicroseconds ? min(commit / 4, Self.lingerMicroseconds) : 0
     return queue.batch(limit: limit, expecting: expecting, lingerMicroseconds: linger)
   }
 
@@ -129,8 +149,8 @@ final class SQLiteWriter: Sendable {
         let outcome = job.run(connection)
         outcomes.append(outcome)
         // On I/O errors SQLite rolls everything back by itself, earlier bodies included.
-        guard connection.isInTransaction else { throw Self.rolledBack }
-        if outcome.failed { try connection.undoSavepoint() } else { try connection.releaseSavepoint() }
+        guard connection.isInTransaction else { throw outcome.error ?? Self.rolledBack }
+        if outcome.error == nil { try connection.releaseSavepoint() } else { try connection.undoSavepoint() }
       }
       let start = Self.monotonicMicroseconds()
       try connection.commit()
@@ -138,12 +158,14 @@ final class SQLiteWriter: Sendable {
       counters.withLock { counters in
         counters.commits += 1
         counters.lastCommitMicroseconds = duration
+        counters.logPages = connection.logPages
       }
     } catch {
       connection.rollback()
-      let failure = error as? SQLFailure ?? Self.rolledBack
-      refuse(jobs, failure)
-      throw failure
+      // Noted before anyone is told: who asks for the health next must find the reason there.
+      note(error)
+      refuse(jobs, error)
+      throw error
     }
     for outcome in outcomes { outcome.answer() }
   }
@@ -166,18 +188,17 @@ final class SQLiteWriter: Sendable {
     return connection
   }
 
-  private func checkpoint(_ connection: SQLiteConnection) {
-    do {
-      let pages = connection.logPages
-      var left = pages
-      if pages >= Self.truncatePages {
-        left = try connection.checkpoint(truncating: true)
-      } else if pages >= Self.checkpointPages {
-        left = try connection.checkpoint(truncating: false)
-      }
-      counters.withLock { $0.logPages = left }
-    } catch {
-      note(error)
+  /// A checkpoint syncs too, and a failure there counts like one in a commit.
+  private func checkpoint(_ connection: SQLiteConnection) throws {
+    let pages = connection.logPages
+    let now = Self.monotonicMicroseconds()
+    if pages >= Self.truncatePages, now >= nextTruncation.withLock({ $0 }) {
+      // Waits for readers, shortly. Behind a long one that is in vain, so it is not tried at once again.
+      let left = try connection.checkpoint(truncating: true)
+      if left == 0 { counters.withLock { $0.logPages = 0 } }
+      nextTruncation.withLock { $0 = left == 0 ? 0 : now + Self.truncationPause }
+    } else if pages >= Self.checkpointPages {
+      try connection.checkpoint(truncating: false)
     }
   }
 

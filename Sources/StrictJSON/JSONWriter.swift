@@ -65,6 +65,18 @@ public struct JSONWriter: Sendable {
     if let text { string(text) } else { null() }
   }
 
+  /// Writes a string that is made in place: `fill` gets room for `capacity` bytes and returns how many it
+  /// wrote, printable ASCII without quotation marks and backslashes.
+  public mutating func plainString(capacity: Int, _ fill: (UnsafeMutableBufferPointer<UInt8>) -> Int) {
+    separate()
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: capacity + 2) { buffer in
+      let written = fill(UnsafeMutableBufferPointer(rebasing: buffer[1...]))
+      buffer[0] = UInt8(ascii: "\"")
+      buffer[written + 1] = UInt8(ascii: "\"")
+      bytes.append(contentsOf: buffer[..<(written + 2)])
+    }
+  }
+
   /// Writes `value` in decimal digits.
   public mutating func int(_ value: Int) {
     separate()
@@ -98,12 +110,6 @@ public struct JSONWriter: Sendable {
   public mutating func raw(_ json: String) {
     separate()
     append(json)
-  }
-
-  /// Writes one value that is JSON already, as it is. The caller vouches for it.
-  public mutating func raw(_ json: [UInt8]) {
-    separate()
-    bytes.append(contentsOf: json)
   }
 
   /// Writes `value` with the members of its objects in document order.

@@ -7,8 +7,8 @@ public import StrictJSON
 extension JSONWriter {
   public mutating func conversation(_ conversation: Conversation) {
     beginObject()
-    field("id", conversation.id.description)
-    field("user_id", conversation.userID.description)
+    field("id", conversation.id)
+    field("user_id", conversation.userID)
     field("session_id", conversation.sessionID)
     field("is_default", conversation.isDefault)
     field("title", conversation.title)
@@ -20,8 +20,8 @@ extension JSONWriter {
     field("message_count", conversation.messageCount)
     field("branch_count", conversation.branchCount)
     field("version", conversation.version)
-    field("created_at", conversation.createdAt.description)
-    field("updated_at", conversation.updatedAt.description)
+    field("created_at", conversation.createdAt)
+    field("updated_at", conversation.updatedAt)
     endObject()
   }
 
@@ -30,9 +30,9 @@ extension JSONWriter {
     _ message: Message, durability: Durability = .stored, siblings: [MessageDetail.Sibling]? = nil
   ) {
     beginObject()
-    field("id", message.id.description)
+    field("id", message.id)
     field("client_id", message.clientID)
-    field("conversation_id", message.conversationID.description)
+    field("conversation_id", message.conversationID)
     field("branch", message.branch)
     if durability == .stored { field("position", message.position) } else { nullField("position") }
     field("role", message.role.rawValue)
@@ -49,13 +49,13 @@ extension JSONWriter {
     field("status", message.status.rawValue)
     field("revision", message.revision)
     field("durability", durability.rawValue)
-    field("created_at", message.createdAt.description)
-    field("edited_at", message.editedAt?.description)
+    field("created_at", message.createdAt)
+    if let editedAt = message.editedAt { field("edited_at", editedAt) } else { nullField("edited_at") }
     if let siblings {
       key("siblings")
       list(siblings) { writer, sibling in
         writer.beginObject()
-        writer.field("id", sibling.id.description)
+        writer.field("id", sibling.id)
         writer.field("branch", sibling.branch)
         writer.endObject()
       }
@@ -73,7 +73,7 @@ extension JSONWriter {
     field("origin", branch.origin.rawValue)
     field("active", branch.isActive)
     field("deleted", branch.isDeleted)
-    field("created_at", branch.createdAt.description)
+    field("created_at", branch.createdAt)
     endObject()
   }
 
@@ -189,6 +189,16 @@ extension JSONWriter {
   public mutating func field(_ name: String, _ value: Bool) {
     key(name)
     bool(value)
+  }
+
+  public mutating func field<Entity>(_ name: String, _ value: Identifier<Entity>) {
+    key(name)
+    plainString(capacity: Identifier<Entity>.characters) { value.write(into: $0) }
+  }
+
+  public mutating func field(_ name: String, _ value: Timestamp) {
+    key(name)
+    plainString(capacity: Timestamp.capacity) { value.write(into: $0) }
   }
 
   public mutating func field(_ name: String, _ value: JSONText) {

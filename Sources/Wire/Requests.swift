@@ -30,7 +30,8 @@ public struct UpdateConversationBody {
   ) throws(ConversationError) {
     let names = ["title", "context", "archived", "pinned", "active_branch"]
     let fields = try ObjectReader(json, allowing: names)
-    guard names.contains(where: fields.has) else {
+    // Null is a value for the title only.
+    guard names.contains(where: { fields.has($0) && ($0 == "title" || !fields.isNull($0)) }) else {
       throw ConversationError(.invalid, "The body changes nothing; it may hold \(names.joined(separator: ", ")).")
     }
     let title = try fields.string("title").map(UpdateConversation.Title.named)

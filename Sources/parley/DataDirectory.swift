@@ -54,16 +54,23 @@ struct DataDirectory {
         serviceKey: String(decoding: service, as: UTF8.self))
     else {
       throw CommandFailure(
-        .configuration, "The token secret has fewer than \(Credentials.minimumSecretBytes) bytes; use a longer one.")
+        .configuration,
+        "The token secret needs \(Credentials.minimumSecretBytes) bytes at least, anon.key and service.key "
+          + "\(Credentials.minimumKeyBytes) each, and the two must differ. A key file that is removed is made again.")
     }
     return credentials
   }
 
   /// The bytes that sign tokens, from a given file or this directory's own.
-  func secret(file: String?) throws -> [UInt8] {
+  private func secret(file: String?) throws -> [UInt8] {
     guard let file else { return try readOrMake("secret") { Self.randomHex() } }
-    guard let bytes = try Self.read(file) else {
-      throw CommandFailure(.configuration, "The secret file \(file) does not exist.")
+    return try Self.existingSecret(file: file)
+  }
+
+  /// A secret that was made before: a command that uses it must not make another by a mistyped path.
+  static func existingSecret(file: String) throws -> [UInt8] {
+    guard let bytes = try read(file) else {
+      throw CommandFailure(.unavailable, "There is no secret at \(file); parley serve makes one.")
     }
     return bytes
   }
@@ -85,8 +92,7 @@ struct DataDirectory {
     let descriptor = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw Self.cannotCreate(file) }
     defer { unlink(aside) }
-    writeAll(make() + "\n", to: descriptor)
-    let isSynced = fsync(descriptor) == 0
+    let isSynced = writeAll(make() + "\n", to: descriptor) && fsync(descriptor) == 0
     close(descriptor)
     guard isSynced, link(aside, file) == 0 || errno == EEXIST else { throw Self.cannotCreate(file) }
     let directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -107,6 +113,9 @@ struct DataDirectory {
     var bytes = [UInt8](repeating: 0, count: 4_096)
     let count = Glibc.read(descriptor, &bytes, bytes.count)
     guard count >= 0 else { throw CommandFailure(.inputOutput, "Cannot read \(file): \(systemError()).") }
+    guard count < bytes.count else {
+      throw CommandFailure(.configuration, "The file \(file) is too large for a secret.")
+    }
     bytes.removeLast(bytes.count - count)
     while let last = bytes.last, last == UInt8(ascii: "\n") || last == UInt8(ascii: "\r") { bytes.removeLast() }
     return bytes

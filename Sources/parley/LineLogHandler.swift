@@ -70,13 +70,19 @@ struct LineLogHandler: LogHandler {
     let isBare = !text.isEmpty && text.unicodeScalars.allSatisfy { $0.value > 0x20 && $0 != "\"" && $0 != "=" }
     let escaped = escaped(text)
     if isBare, escaped == text { return text }
-    return "\"" + escaped.map { $0 == "\"" ? "\\\"" : String($0) }.joined() + "\""
+    var quoted = String.UnicodeScalarView()
+    for scalar in escaped.unicodeScalars {
+      if scalar == "\"" { quoted.append("\\") }
+      quoted.append(scalar)
+    }
+    return "\"\(String(quoted))\""
   }
 
-  /// Control characters and those that turn the direction of text become `\u{…}`.
+  /// Control characters and those that turn the direction of text become `\u{…}`; a backslash is doubled.
   private static func escaped(_ text: String) -> String {
     var result = String.UnicodeScalarView()
     for scalar in text.unicodeScalars {
+      if scalar == "\\" { result.append(scalar) }
       switch scalar.properties.generalCategory {
       case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned:
         result.append(contentsOf: "\\u{\(String(scalar.value, radix: 16))}".unicodeScalars)

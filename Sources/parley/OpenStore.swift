@@ -26,9 +26,15 @@ struct OpenStore {
     store = SQLStore(driver)
   }
 
-  /// - Throws: A finding, if the schema is not the one that this build works with.
+  static func tooNew(_ plan: MigrationPlan) -> CommandFailure {
+    CommandFailure(
+      .badData, "The store has schema \(plan.current), this build knows \(plan.latest) at most: use a newer build.")
+  }
+
+  /// - Throws: `.badData` if the schema is not the one that this build works with.
   func requireCurrentSchema() async throws {
     let plan = try await store.migrationPlan()
+    guard plan.pending >= 0 else { throw Self.tooNew(plan) }
     guard plan.pending == 0 else {
       throw CommandFailure(
         .badData, "The store has schema \(plan.current), this build needs \(plan.latest): run parley migrate.")

@@ -1,5 +1,7 @@
 import ArgumentParser
+import ConversationModel
 import Glibc
+import StoreSQL
 
 /// The executable: reads settings and wires the rooms together. It alone knows every room, the
 /// environment and the configuration file.
@@ -23,11 +25,10 @@ struct Parley: AsyncParsableCommand {
       } else {
         try command.run()
       }
-    } catch let failure as CommandFailure {
+    } catch {
+      guard let failure = CommandFailure(error) else { exit(withError: error) }
       printToStandardError("parley: \(failure.message)")
       Glibc.exit(failure.code.rawValue)
-    } catch {
-      exit(withError: error)
     }
   }
 }
@@ -53,21 +54,48 @@ struct CommandFailure: Error {
     self.code = code
     self.message = message
   }
+
+  /// What the store or its driver threw, with the cause, because here the operator is the one who reads
+  /// it; nil for errors of other kinds.
+  init?(_ error: any Error) {
+    switch error {
+    case let failure as CommandFailure:
+      self = failure
+    case let error as ConversationError:
+      let cause = error.underlying.flatMap { CommandFailure($0)?.message }
+      let code: Code =
+        switch error.code {
+        case .conflict: .badData
+        case .unavailable: error.underlying.flatMap { CommandFailure($0)?.code } ?? .unavailable
+        default: .inputOutput
+        }
+      self.init(code, error.message + (cause.map { " (\($0))" } ?? ""))
+    case SQLFailure.unavailable(let reason, let detail): self.init(.inputOutput, "\(reason) \(detail)")
+    case SQLFailure.malformed(let detail): self.init(.badData, "The database is damaged: \(detail)")
+    case SQLFailure.damaged(let column): self.init(.badData, "A row is damaged in column \(column).")
+    case SQLFailure.statement(let detail): self.init(.inputOutput, detail)
+    default: return nil
+    }
+  }
 }
 
 func printToStandardError(_ line: String) {
   writeAll(line + "\n", to: STDERR_FILENO)
 }
 
-/// One `write` a line, so that lines of several threads do not mix.
-func writeAll(_ text: String, to descriptor: Int32) {
+/// Writes a text, a line of it with one `write`, so that lines of several threads do not mix.
+///
+/// - Returns: Whether all of it was taken; `errno` says why not.
+@discardableResult
+func writeAll(_ text: String, to descriptor: Int32) -> Bool {
   var text = text
-  text.withUTF8 { bytes in
+  return text.withUTF8 { bytes in
     var offset = 0
     while offset < bytes.count, let start = bytes.baseAddress {
       let written = write(descriptor, start + offset, bytes.count - offset)
-      guard written > 0 else { return }
+      guard written > 0 else { return false }
       offset += written
     }
+    return true
   }
 }

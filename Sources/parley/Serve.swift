@@ -16,9 +16,8 @@ struct Serve: AsyncParsableCommand {
   @Option(help: "Address and port to listen on.")
   var listen: String?
 
-  /// Seconds for requests to end after a signal, and for tasks to end after that.
+  /// Seconds for requests to end after a signal; then their tasks are cancelled.
   private static let graceSeconds = 6
-  private static let cancellationSeconds = 2
 
   func run() async throws {
     let settings = try await Settings(flags, listen: listen)
@@ -56,7 +55,6 @@ struct Serve: AsyncParsableCommand {
       ],
       gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
     configuration.maximumGracefulShutdownDuration = .seconds(Self.graceSeconds)
-    configuration.maximumCancellationDuration = .seconds(Self.cancellationSeconds)
     do {
       try await ServiceGroup(configuration: configuration).run()
     } catch {

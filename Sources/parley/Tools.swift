@@ -30,7 +30,8 @@ struct Token: AsyncParsableCommand {
 
   func run() async throws {
     let settings = try await Settings(flags)
-    let secret = try DataDirectory(settings.dataDirectory).secret(file: settings.secretFile)
+    let secret = try DataDirectory.existingSecret(
+      file: settings.secretFile ?? settings.dataDirectory + "/secret")
     guard secret.count >= Credentials.minimumSecretBytes else {
       throw CommandFailure(
         .configuration, "The token secret has fewer than \(Credentials.minimumSecretBytes) bytes; use a longer one.")
@@ -71,6 +72,7 @@ struct Migrate: AsyncParsableCommand {
     }
     let plan = dryRun ? try await open.store.migrationPlan() : try await open.store.migrate()
     let what = dryRun ? "would apply" : "applied"
+    guard plan.pending >= 0 else { throw OpenStore.tooNew(plan) }
     print(
       plan.pending == 0
         ? "schema \(plan.current) is up to date"

@@ -13,7 +13,7 @@
 #define RECORDS 65536
 
 static struct {
-  char prefix[512];
+  char path[512];
   int used, delay, failing, count;
   int64_t begin[RECORDS], end[RECORDS];
 } watches[WATCHES];
@@ -25,12 +25,12 @@ int64_t sync_probe_now(void) {
   return (int64_t)time.tv_sec * 1000000 + time.tv_nsec / 1000;
 }
 
-int sync_probe_watch(const char *prefix, int delay_microseconds) {
+int sync_probe_watch(const char *path, int delay_microseconds) {
   int made = -1;
   pthread_mutex_lock(&mutex);
   for (int i = 0; i < WATCHES && made < 0; i++) {
     if (watches[i].used) continue;
-    snprintf(watches[i].prefix, sizeof watches[i].prefix, "%s", prefix);
+    snprintf(watches[i].path, sizeof watches[i].path, "%s", path);
     watches[i].used = 1;
     watches[i].delay = delay_microseconds;
     watches[i].failing = watches[i].count = 0;
@@ -62,6 +62,11 @@ void sync_probe_forget(int watch) {
   pthread_mutex_unlock(&mutex);
 }
 
+static int covers(const char *watched, const char *path) {
+  size_t length = strlen(watched);
+  return !strncmp(path, watched, length) && (path[length] == 0 || path[length] == '/');
+}
+
 static int find(int fd, int *delay, int *fails) {
   char link[64], path[1024];
   snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
@@ -71,7 +76,7 @@ static int find(int fd, int *delay, int *fails) {
   int found = -1;
   pthread_mutex_lock(&mutex);
   for (int i = 0; i < WATCHES && found < 0; i++) {
-    if (!watches[i].used || strncmp(path, watches[i].prefix, strlen(watches[i].prefix))) continue;
+    if (!watches[i].used || !covers(watches[i].path, path)) continue;
     found = i;
     *delay = watches[i].delay;
     *fails = watches[i].failing > 0;

@@ -23,7 +23,7 @@ import Testing
     writer.string(nil)
     writer.number(JSONNumber(2))
     writer.raw("[1,2]")
-    writer.raw(Array("{}".utf8))
+    writer.raw("{}")
     writer.value(.array([.null, .object(JSONObject())]))
     writer.beginObject()
     writer.key("a")

@@ -1,12 +1,13 @@
 import CSyncProbe
 import ConversationModel
-import ConversationServer
 import Foundation
 import StoreSQL
 import StrictJSON
 import Testing
 
-@Suite struct EdgeTests {
+@testable import ConversationServer
+
+@Suite(.timeLimit(.minutes(2))) struct EdgeTests {
   @Test func `the open routes are open`() async throws {
     try await RunningServer.with { server in
       #expect(try await server.send("GET", "/healthz").text == #"{"status":"ok"}"#)
@@ -102,16 +103,28 @@ import Testing
   }
 
   @Test func `a token that was remembered still expires`() async throws {
-    try await RunningServer.with { server in
-      let (_, token) = try await server.user()
-      _ = try await server.send("GET", "/v1/conversations", token: token)
-      // 31 s in the past: beyond the skew by a second. First seen late, it is refused as well.
-      let late = try await server.token(.service, lifetimeSeconds: -31)
-      for _ in 0..<2 {
-        let answer = try await server.send("GET", "/v1/conversations", token: late)
-        #expect(answer.status == 401 && answer["detail"]?.string == "The token has expired.")
-      }
+    let secret = Array("0123456789abcdef0123456789abcdef".utf8)
+    let credentials = try #require(Credentials(secret: secret, anonKey: "the-anon-key", serviceKey: "the-service-key"))
+    let authenticator = await Authenticator(credentials)
+    let now = StoreEnvironment.system.now()
+    let token = try await TokenIssuer(secret: secret).token(for: .service, lifetimeSeconds: 60, now: now)
+    let issued = Date(timeIntervalSince1970: Double(now.microseconds / 1_000_000))
+    for seconds in [0, 59, 89] as [TimeInterval] {
+      #expect(try await authenticator.role(ofToken: token, now: issued + seconds) == .principal(.service))
     }
+    await #expect(throws: TokenFailure.expired) {
+      _ = try await authenticator.role(ofToken: token, now: issued + 90)
+    }
+  }
+
+  @Test(arguments: [
+    ("", "the-anon-key", "the-service-key"), ("0123456789abcdef0123456789abcde", "the-anon-key", "the-service-key"),
+    ("0123456789abcdef0123456789abcdef", "", "the-service-key"),
+    ("0123456789abcdef0123456789abcdef", "the-anon-key", ""),
+    ("0123456789abcdef0123456789abcdef", "the-same-key", "the-same-key"),
+  ])
+  func `a short secret, a short key and equal keys are no credentials`(secret: String, anon: String, service: String) {
+    #expect(Credentials(secret: Array(secret.utf8), anonKey: anon, serviceKey: service) == nil)
   }
 
   @Test func `bodies are bounded and strict`() async throws {

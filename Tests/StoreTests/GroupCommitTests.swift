@@ -6,7 +6,7 @@ import Testing
 @testable import StoreSQLite
 
 /// Counts syncs instead of timing them: noise cannot move a count.
-@Suite struct GroupCommitTests {
+@Suite(.timeLimit(.minutes(2))) struct GroupCommitTests {
   /// When a save was handed over and when it was acknowledged, in microseconds of the monotonic clock.
   private struct Save {
     let begin: Int64
@@ -19,7 +19,7 @@ import Testing
   ) async throws -> (saves: [Save], syncs: [(begin: Int64, end: Int64)]) {
     try await withDirectory { directory in
       let driver = try SQLiteDriver(
-        path: directory + "/parley.sqlite", access: .owner, batchLimit: Limits.batchCommands, synchronous: synchronous)
+        path: directory + "/parley.sqlite", access: .owner, synchronous: synchronous)
       defer { driver.close() }
       let store = SQLStore(driver)
       try await store.migrate()
@@ -97,6 +97,33 @@ import Testing
       }
       #expect(try await store.page(conversation).messages.map(\.content) == ["before", "unsure"])
       #expect(await store.health().refusal == nil)
+      try await expectSound(store, driver)
+    }
+  }
+
+  @Test func `a checkpoint whose sync fails is noticed, and healed`() async throws {
+    try await withDirectory { directory in
+      let path = directory + "/parley.sqlite"
+      let driver = try SQLiteDriver(path: path)
+      defer { driver.close() }
+      let store = SQLStore(driver)
+      try await store.migrate()
+      let conversation = try await store.opened(newUser())
+      // Only a checkpoint syncs the database file itself.
+      let watch = sync_probe_watch(path, 0)
+      defer { sync_probe_forget(watch) }
+      sync_probe_fail_next(watch, 3)
+      let text = String(repeating: "x", count: 100_000)
+      var stored = 0
+      while sync_probe_count(watch) == 0 {
+        do { stored += try await store.appended(Array(repeating: text, count: 10), to: conversation).count } catch {
+          #expect((error as? ConversationError)?.code == .unavailable)
+        }
+      }
+      while await store.health().refusal != nil { try await Task.sleep(for: .milliseconds(20)) }
+      try await store.appended(["after"], to: conversation)
+      // A refused append may be there all the same; an acknowledged one must.
+      #expect(try await store.conversation(.id(conversation.id), as: .service).messageCount > stored)
       try await expectSound(store, driver)
     }
   }

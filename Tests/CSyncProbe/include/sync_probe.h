@@ -5,8 +5,8 @@
 
 #include <stdint.h>
 
-// Starts to watch files whose path begins with `prefix`. Returns the watch, or -1 when all are taken.
-int sync_probe_watch(const char *prefix, int delay_microseconds);
+// Starts to watch a file, or the files below a directory. Returns the watch, or -1 when all are taken.
+int sync_probe_watch(const char *path, int delay_microseconds);
 // Lets the next `count` syncs fail with EIO.
 void sync_probe_fail_next(int watch, int count);
 // Syncs that ended so far.

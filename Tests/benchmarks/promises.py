@@ -1,0 +1,77 @@
+"""The promises that this benchmark proves, each with its floor and its goal, in one table."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Promise:
+    """One figure to hold: not shipped below the floor, and after the goal."""
+
+    key: str
+    text: str
+    floor: float
+    goal: float
+    at_most: bool = False
+
+    def verdict(self, value: float) -> str:
+        """Return "goal", "pass" (the floor is held) or "miss"."""
+        if self._holds(value, self.goal):
+            return "goal"
+        return "pass" if self._holds(value, self.floor) else "miss"
+
+    def _holds(self, value: float, bound: float) -> bool:
+        return value <= bound if self.at_most else value >= bound
+
+
+# fmt: off
+PROMISES = (
+    #       key                  text                                                               floor    goal
+    Promise("saves",             "Saves over HTTP, c=64, against store_pam_message by pgbench",     2.5,     4.0),
+    Promise("saves_p99",         "… p99 against pgbench's",                                         1 / 3,   1 / 5, at_most=True),
+    Promise("saves_raw",         "… against raw SQLite, same schema, 64 rows a transaction",        0.12,    0.20),
+    Promise("pages_native",      "Last 20 of a million, c=16, against get_conversation_history",    1.5,     2.0),
+    Promise("pages_supabase",    "… through the Supabase door",                                     1.5,     2.0),
+    Promise("long_end",          "Newest page, 100,000 messages against 100: latency",              1.3,     1.1, at_most=True),
+    Promise("long_end_cpu",      "… server CPU",                                                    1.3,     1.1, at_most=True),
+    Promise("long_middle",       "Page in the middle, 100,000 messages against 100: latency",       1.3,     1.1, at_most=True),
+    Promise("long_middle_cpu",   "… server CPU",                                                    1.3,     1.1, at_most=True),
+    Promise("stored",            "Newest page, 1,000,000 stored against 10,000: latency",           1.3,     1.2, at_most=True),
+    Promise("stored_cpu",        "… server CPU",                                                    1.3,     1.2, at_most=True),
+    Promise("memory_mb",         "Peak resident memory under load, 1,000,000 stored, MB",           120,     76,  at_most=True),
+)
+# fmt: on
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is stored for the pages: `small` conversations of `each` messages and one of `big`.
+
+    The other store of the pair that shows what a full store costs holds `few` conversations of `each`.
+    """
+
+    name: str
+    small: int
+    each: int
+    big: int
+    few: int
+
+    @property
+    def messages(self) -> int:
+        """Return how many messages are stored in all."""
+        return self.small * self.each + self.big
+
+
+SCALES = {
+    "full": Scale("full", small=9_000, each=100, big=100_000, few=100),
+    "small": Scale("small", small=150, each=100, big=5_000, few=10),
+}
+
+CONNECTIONS = (64, 16, 1)
+"""The widest point comes first, on tables as fresh as pgbench's."""
+
+WRITERS = 64
+"""How many users write at once in the saves: each has one conversation, on both sides."""
+
+SAVES_AT = 64
+PAGES_AT = 16
+PAGE = 20

@@ -1,0 +1,194 @@
+"""The suites: each measures both sides of its promises and records points and values."""
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+import machine
+import raw
+import seeding
+from former import former_system
+from load import BenchmarkError, Point, Recorder, Wrk
+from parley import Client, Conversation, Parley, parley
+from promises import CONNECTIONS, PAGE, PAGES_AT, SAVES_AT, WRITERS, Scale
+
+SUITES = ("saves", "raw", "pages", "cost")
+SETTLE_SECONDS = 1.0
+PAIR_SHARE = 0.5
+MIDDLES = 500
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to run: the suites, the server's program and port, where data goes, how long and how much."""
+
+    suites: frozenset[str]
+    binary: Path
+    port: int
+    directory: Path
+    seconds: int
+    scale: Scale
+
+
+def run(plan: Plan, found: Recorder) -> None:
+    """Run the chosen suites one after the other; nothing else of ours runs during a point."""
+    if plan.suites & {"saves", "raw"}:
+        measure_saves(plan, found)
+    if plan.suites & {"pages", "cost"}:
+        measure_pages(plan, found)
+
+
+def measure_saves(plan: Plan, found: Recorder) -> None:
+    """Measure saves by the former system, over HTTP, and by raw SQLite on a copy of the store's file."""
+    machine.say("Saves")
+    if "saves" in plan.suites:
+        with former_system(plan.directory, plan.seconds) as former:
+            former.seed(WRITERS - 1)
+            # Judged is the former system at its best; with random conversations its connections wait for each other's rows.
+            former_point = found.add(former.save("former store_pam_message, pgbench", SAVES_AT))
+            found.add(former.save("former, random conversation (not judged)", SAVES_AT, WRITERS))
+    copy = plan.directory / "raw.sqlite"
+    with parley(plan.binary, plan.port, plan.directory, "saves") as server:
+        client = server.client()
+        writers = [server.new_conversation(client, number, 1) for number in range(1, WRITERS + 1)]
+        _append_one_each(client, writers)
+        if "raw" in plan.suites:
+            statements = raw.learn(server.database, copy, lambda: _append_one_each(client, writers))
+        wrk = server.load(plan.seconds)
+        points = {c: _save(server, wrk, writers, c, found) for c in CONNECTIONS if "saves" in plan.suites or c == SAVES_AT}
+    at_promise = points[SAVES_AT]
+    if "saves" in plan.suites:
+        found.values["saves"] = at_promise.per_second / former_point.per_second
+        found.values["saves_p99"] = at_promise.p99_us / former_point.p99_us
+    if "raw" in plan.suites:
+        rows = raw.run(copy, statements, WRITERS, plan.seconds)
+        found.remarks.append(f"Raw SQLite: {rows:,.0f} rows/s, {WRITERS} a transaction, by these statements:")
+        found.remarks += [f"  {statement.sql}" for statement in statements]
+        found.values["saves_raw"] = at_promise.per_second / rows
+
+
+def measure_pages(plan: Plan, found: Recorder) -> None:
+    """Measure pages on a full store: against the former system, in a long conversation, and against a store with little in it."""
+    scale = plan.scale
+    machine.say(f"Pages, {scale.messages:,} messages stored")
+    with former_system(plan.directory, plan.seconds) as former:
+        former.seed(scale.small, scale.each, scale.big, seeding.RUN)
+        if "pages" in plan.suites:
+            former_point = found.add(former.history("former get_conversation_history, pgbench", PAGES_AT, 1, scale.small))
+        if "cost" in plan.suites:
+            in_short, in_long = (
+                found.add(former.history(f"former, conversation of {size:,}", 1, user, user, PAIR_SHARE))
+                for size, user in ((scale.each, 1), (scale.big, scale.small + 1))
+            )
+            times = in_long.mean_us / in_short.mean_us
+            found.remarks.append(f"The former system's page costs {times:.1f} times as much in the long conversation.")
+    with parley(plan.binary, plan.port, plan.directory, "full") as server:
+        *others, long = seeding.fill(server, scale.small, scale.each, scale.big)
+        _check_stored(server, [long, others[0], others[-1]], scale.messages, found)
+        time.sleep(SETTLE_SECONDS)
+        wrk = server.load(plan.seconds)
+        if "pages" in plan.suites:
+            _last_pages(server, wrk, others, former_point, found)
+        if "cost" in plan.suites:
+            _cost_of_length(wrk, others[0], long, found)
+            _cost_of_fullness(plan, wrk, others, found)
+        if "pages" in plan.suites:
+            # Writes come last: they belong to the load that the memory is measured under.
+            _save(server, wrk, others[:WRITERS], SAVES_AT, found, f"saves, {scale.messages:,} stored before")
+            peak, present = machine.resident_megabytes(server.pid)
+            found.values["memory_mb"] = peak
+            found.remarks.append(f"Resident memory: peak {peak:.1f} MB, {present:.1f} MB right after the load.")
+
+
+def _append_one_each(client: Client, conversations: Sequence[Conversation]) -> None:
+    for conversation in conversations:
+        stamp = f"learn-{time.monotonic_ns()}"
+        client.post(conversation.path, {"role": "user", "content": "a word " * 43, "client_id": stamp}, conversation.token)
+
+
+def _save(
+    server: Parley, wrk: Wrk, writers: Sequence[Conversation], connections: int, found: Recorder, name: str = "saves over HTTP"
+) -> Point:
+    """Measure saves, and check that every acknowledged one is a row of the store's file."""
+    before = server.stored_messages()
+    warm_up, measured = wrk.save(name, [(writer.path, writer.token) for writer in writers], connections)
+    time.sleep(SETTLE_SECONDS)
+    gained = server.stored_messages() - before
+    answered = warm_up.requests + measured.requests
+    # Each of the two runs may end with a request under way on every connection: stored, but its answer not read.
+    found.check(
+        answered <= gained <= answered + 2 * connections,
+        f"{name}, c={connections}: {answered:,} saves were acknowledged and {gained:,} rows were stored.",
+    )
+    found.check(warm_up.faults == 0, f"{name}, c={connections}, warm-up: {warm_up.faults} answers were not 201.")
+    return found.add(measured)
+
+
+def _last_pages(server: Parley, wrk: Wrk, conversations: Sequence[Conversation], former: Point, found: Recorder) -> None:
+    doors = {
+        "pages_native": ("last 20, native", [one.page() for one in conversations]),
+        "pages_supabase": ("last 20, Supabase door", [one.history(server.anon_key) for one in conversations]),
+    }
+    for key, (name, requests) in doors.items():
+        points = {c: found.add(wrk.replay(name, requests, c)) for c in CONNECTIONS}
+        found.values[key] = points[PAGES_AT].per_second / former.per_second
+
+
+def _cost_of_length(wrk: Wrk, short: Conversation, long: Conversation, found: Recorder) -> None:
+    def newest(one: Conversation) -> list[str]:
+        return [one.page()]
+
+    def middle(one: Conversation) -> list[str]:
+        dice = random.Random(one.messages)
+        return [one.page(f"&around={dice.randint(PAGE, one.messages - PAGE)}") for _ in range(MIDDLES)]
+
+    for key, name, pages in (("long_end", "newest page", newest), ("long_middle", "page in the middle", middle)):
+        _pair(
+            key,
+            lambda: wrk.replay(f"{name}, conversation of {short.messages:,}", pages(short), 1, PAIR_SHARE),
+            lambda: wrk.replay(f"{name}, conversation of {long.messages:,}", pages(long), 1, PAIR_SHARE),
+            found,
+        )
+
+
+def _cost_of_fullness(plan: Plan, wrk: Wrk, conversations: Sequence[Conversation], found: Recorder) -> None:
+    """Compare with a second server on a store with little in it, which idles while the full one is measured."""
+    scale = plan.scale
+    with parley(plan.binary, plan.port + 1, plan.directory, "few") as other:
+        few = seeding.fill(other, scale.few, scale.each)
+        time.sleep(SETTLE_SECONDS)
+        little = other.load(plan.seconds)
+        _pair(
+            "stored",
+            lambda: little.replay(f"newest page, {scale.few * scale.each:,} stored", [one.page() for one in few], 1, PAIR_SHARE),
+            lambda: wrk.replay(f"newest page, {scale.messages:,} stored", [one.page() for one in conversations], 1, PAIR_SHARE),
+            found,
+        )
+
+
+def _pair(key: str, base: Callable[[], Point], other: Callable[[], Point], found: Recorder) -> None:
+    """Measure base, other, other, base, so that a slow drift of the machine hits both alike, and keep the ratios."""
+    order = [found.add(measure()) for measure in (base, other, other, base)]
+    bases, others = [order[0], order[3]], order[1:3]
+    found.values[key] = fmean(point.mean_us for point in others) / fmean(point.mean_us for point in bases)
+    base_cpu = fmean(point.cpu_us for point in bases)
+    if base_cpu == 0:
+        raise BenchmarkError("The points are too short for the clock that counts processor time: raise --seconds.")
+    found.values[f"{key}_cpu"] = fmean(point.cpu_us for point in others) / base_cpu
+
+
+def _check_stored(server: Parley, samples: Sequence[Conversation], messages: int, found: Recorder) -> None:
+    """Check that everything seeded is there and that pages hold what they should."""
+    stored = server.stored_messages()
+    found.check(stored == messages, f"{messages:,} messages were seeded and {stored:,} are stored.")
+    client = server.client()
+    for one in samples:
+        page = client.get(f"{one.path}?limit={PAGE}", one.token)
+        positions, texts = ([message[field] for message in page["data"]] for field in ("position", "content"))
+        expected = list(range(one.messages - PAGE + 1, one.messages + 1))
+        found.check(positions == expected, f"The newest page of a conversation of {one.messages:,} has positions {positions}.")
+        history = [message["content"] for message in client.history(one, server.anon_key)]
+        found.check(history == texts[::-1], "The Supabase door and the native door differ on the newest page.")
