@@ -83,7 +83,7 @@ final class SQLiteWriter: Sendable {
   /// A commit that took longer was held up by its sync.
   private static let slowCommitMicroseconds = 3_000
   /// The longest that a commit is held back for company.
-  private static let lingerMicroseconds = 4_000
+  private static let lingerMicroseconds = 5_000
   /// How often a broken file is tried again while nobody asks.
   private static let retryMicroseconds = 500_000
   /// Pages in the log after which a checkpoint is tried: 16 MiB, a few syncs for thousands of saves.
@@ -134,7 +134,7 @@ final class SQLiteWriter: Sendable {
     // turns. While syncs are quick that keeps both the disk and the processors busy. When they are slow
     // the sync is what is scarce, and a short wait for both groups makes one sync of two.
     let commit = counters.withLock { $0.lastCommitMicroseconds }
-    let linger = expecting > 2 && commit > Self.slowCommitMicroseconds ? min(commit / 4, Self.lingerMicroseconds) : 0
+    let linger = expecting > 2 && commit > Self.slowCommitMicroseconds ? min(commit / 2, Self.lingerMicroseconds) : 0
     return queue.batch(limit: limit, expecting: expecting, lingerMicroseconds: linger)
   }
 

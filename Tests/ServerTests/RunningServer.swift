@@ -13,7 +13,7 @@ import Testing
 
 /// A real server on a real store and a real socket, for the time of one test.
 struct RunningServer {
-  let base: String
+  let port: Int
   let store: SQLStore<SQLiteDriver>
   let directory: String
   let credentials: Credentials
@@ -51,7 +51,7 @@ struct RunningServer {
       let chosen = try #require(await iterator.next())
       try await test(
         RunningServer(
-          base: "http://127.0.0.1:\(chosen)", store: store, directory: directory, credentials: credentials))
+          port: chosen, store: store, directory: directory, credentials: credentials))
       await group.triggerGracefulShutdown()
       try await tasks.waitForAll()
     }
@@ -72,7 +72,7 @@ struct RunningServer {
   func send(
     _ method: String, _ path: String, token: String? = nil, body: String? = nil, headers: [String: String] = [:]
   ) async throws -> Answer {
-    var request = HTTPClientRequest(url: base + path)
+    var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)" + path)
     request.method = .init(rawValue: method)
     if let token { request.headers.add(name: "authorization", value: "Bearer \(token)") }
     if let body {
