@@ -68,7 +68,7 @@ let package = Package(
       name: "parley",
       dependencies: [
         "ConversationModel", "ConversationServer", "StoreSQL", "StoreSQLite", "StrictJSON",
-        arguments, configuration, systemPackage, lifecycle, unixSignals, logging,
+        arguments, configuration, systemPackage, lifecycle, unixSignals, logging, nioCore,
       ],
       swiftSettings: house),
 

@@ -10,7 +10,7 @@ public import ServiceLifecycle
 ///
 /// It is a service: `run` serves until it is cancelled or shut down gracefully; then it takes no new
 /// connections and finishes the requests that it has begun.
-public struct ConversationServer: Service {
+public struct ConversationServer: Service, CustomStringConvertible {
   /// Where it listens and how long it waits for silent connections.
   public struct Configuration: Sendable {
     public var host: String
@@ -25,6 +25,9 @@ public struct ConversationServer: Service {
       self.idleSeconds = idleSeconds
     }
   }
+
+  /// What logs call it.
+  public var description: String { "ConversationServer(\(configuration.host):\(configuration.port))" }
 
   private let store: any Store
   private let credentials: Credentials
@@ -45,6 +48,9 @@ public struct ConversationServer: Service {
   }
 
   public func run() async throws {
+    // At `info` Hummingbird says what `onListening` tells already.
+    var logger = logger
+    if logger.logLevel == .info { logger.logLevel = .notice }
     let application = Application(
       router: await router(),
       server: HTTPServerBuilder { [configuration] responder in

@@ -32,6 +32,19 @@ public struct Credentials: Sendable {
   }
 }
 
+// Printed whole, a value shows its fields; a library that logs the services it runs would log these.
+extension Credentials: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+  public var description: String { "Credentials(withheld)" }
+  public var debugDescription: String { description }
+  public var customMirror: Mirror { Mirror(self, children: []) }
+}
+
+extension TokenIssuer: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+  public var description: String { "TokenIssuer(withheld)" }
+  public var debugDescription: String { description }
+  public var customMirror: Mirror { Mirror(self, children: []) }
+}
+
 /// The role that a token or key gives.
 enum Role: Hashable {
   case anonymous

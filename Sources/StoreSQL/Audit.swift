@@ -153,7 +153,7 @@ private struct TreeAudit {
         }
         branches.append(branch)
       } catch SQLFailure.damaged(let column) {
-        found("has a branch row whose column \(column) cannot be read")
+        found("has a branch row whose column \(Self.name(column, Statements.branchColumns)) cannot be read")
       }
     }
     return branches
@@ -209,13 +209,14 @@ private struct TreeAudit {
       do {
         let message = try Message(row)
         if message.status != .deleted {
+          if try row.bytes(16) != message.fingerprint { found(subject, "what it says does not match its checksum") }
           live += 1
-          if try row.bytes(16) != message.fingerprint { found(subject, "does not say what was stored") }
         }
         if message.version > version { found(subject, "is stamped with a version that is still to come") }
         if message.revision < 1 { found(subject, "has no valid revision") }
       } catch SQLFailure.damaged(let column) {
-        found(subject, "its column \(column) cannot be read")
+        live += 1
+        found(subject, "its column \(Self.name(column, Statements.messageColumns)) cannot be read")
       }
     }
     for (number, next) in expected.sorted(by: { $0.key < $1.key }) {
@@ -224,6 +225,11 @@ private struct TreeAudit {
       if head < next - 1 { found("branch \(number)", "has messages behind its head_position \(head)") }
     }
     return (total, live)
+  }
+
+  private static func name(_ column: Int, _ columns: String) -> String {
+    let names = (columns + ", fingerprint").split(separator: ", ")
+    return names.indices.contains(column) ? String(names[column]) : "\(column)"
   }
 
   private mutating func missing(_ positions: Range<Position>, of branch: BranchNumber) {

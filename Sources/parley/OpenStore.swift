@@ -9,7 +9,10 @@ struct OpenStore {
   let store: SQLStore<SQLiteDriver>
 
   init(path: String, access: SQLiteDriver.Access) throws {
-    if access == .reader, Glibc.access(path, F_OK) != 0 {
+    if access == .reader, Glibc.access(path, R_OK) != 0 {
+      guard errno == ENOENT else {
+        throw CommandFailure(.inputOutput, "Cannot read the store \(path): \(String(cString: strerror(errno))).")
+      }
       throw CommandFailure(.unavailable, "There is no store at \(path); parley serve makes one.")
     }
     do {

@@ -3,6 +3,7 @@ import ConversationModel
 import ConversationServer
 import Glibc
 import Logging
+import NIOCore
 import ServiceLifecycle
 import StoreSQL
 import StoreSQLite
@@ -13,7 +14,7 @@ struct Serve: AsyncParsableCommand {
 
   @OptionGroup var flags: SettingFlags
 
-  @Option(help: "Address and port to listen on.")
+  @Option(help: ArgumentHelp("Address to listen on; PARLEY_LISTEN. Default: 127.0.0.1:7275.", valueName: "host:port"))
   var listen: String?
 
   /// Seconds for requests to end after a signal; then their tasks are cancelled.
@@ -21,7 +22,10 @@ struct Serve: AsyncParsableCommand {
 
   func run() async throws {
     let settings = try await Settings(flags, listen: listen)
+    // All settings are read before anything is made.
     let address = try settings.listenAddress()
+    let shownAddress = (address.host.contains(":") ? "[\(address.host)]" : address.host) + ":"
+    let storePath = try settings.storePath()
     let (format, level) = (try settings.logFormat(), try settings.logLevel())
     LoggingSystem.bootstrap { LineLogHandler(label: $0, format: format, level: level) }
     let logger = Logger(label: "parley")
@@ -29,7 +33,7 @@ struct Serve: AsyncParsableCommand {
     let directory = try DataDirectory(settings.dataDirectory)
     let lock = try directory.lock()
     let credentials = try directory.credentials(secretFile: settings.secretFile)
-    let open = try OpenStore(path: try settings.storePath(), access: .owner)
+    let open = try OpenStore(path: storePath, access: .owner)
     defer {
       open.driver.close()
       // Given back last: whoever waits for the directory finds a closed database in it.
@@ -45,7 +49,7 @@ struct Serve: AsyncParsableCommand {
     ) { port in
       logger.notice(
         "listening",
-        metadata: ["address": "\(address.host):\(port)", "data": "\(directory.path)", "version": "\(Parley.version)"])
+        metadata: ["address": "\(shownAddress)\(port)", "data": "\(directory.path)", "version": "\(Parley.version)"])
     }
     var configuration = ServiceGroupConfiguration(
       services: [
@@ -58,7 +62,13 @@ struct Serve: AsyncParsableCommand {
     do {
       try await ServiceGroup(configuration: configuration).run()
     } catch {
-      throw CommandFailure(.unavailable, "The server on \(address.host):\(address.port) ended: \(error)")
+      guard let cause = error as? IOError else {
+        throw CommandFailure(.unavailable, "The server on \(shownAddress)\(address.port) ended: \(error)")
+      }
+      throw CommandFailure(
+        .unavailable,
+        "Cannot listen on \(shownAddress)\(address.port): \(String(cString: strerror(cause.errnoCode))); "
+          + "choose another address with --listen.")
     }
     logger.notice("stopped")
   }

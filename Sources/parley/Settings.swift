@@ -75,13 +75,14 @@ enum Setting: String, CaseIterable {
 
 /// The flags that every command with a store takes.
 struct SettingFlags: ParsableArguments {
-  @Option(help: "Configuration file (also PARLEY_CONFIG).")
+  @Option(help: ArgumentHelp("Configuration file; PARLEY_CONFIG.", valueName: "file"))
   var config: String?
 
-  @Option(help: "Data directory.")
+  @Option(
+    help: ArgumentHelp("Data directory; PARLEY_DATA_DIR. Default: $XDG_DATA_HOME/parley.", valueName: "directory"))
   var data: String?
 
-  @Option(help: "Where conversations are kept: sqlite:PATH.")
+  @Option(help: ArgumentHelp("Where conversations are kept; PARLEY_STORE.", valueName: "sqlite:path"))
   var store: String?
 }
 
@@ -110,11 +111,13 @@ struct Settings {
       ("environment", environment, ["parley"]),
     ]
     if let file = try flags.config ?? Self.text("config", in: environment, prefix: ["parley"]) {
-      do {
-        let provider = try await FileProvider<YAMLSnapshot>(filePath: FilePath(file))
-        providers.append(("file", provider, []))
-      } catch {
-        throw CommandFailure(.configuration, "The configuration file \(file) cannot be read: \(error)")
+      if try Self.holdsSettings(file) {
+        do {
+          let provider = try await FileProvider<YAMLSnapshot>(filePath: FilePath(file))
+          providers.append(("file", provider, []))
+        } catch {
+          throw CommandFailure(.configuration, "The configuration file \(file) cannot be read: \(error)")
+        }
       }
     }
     var values: [Setting: Value] = [:]
@@ -131,6 +134,41 @@ struct Settings {
     self.values = values
   }
 
+  /// Bytes of a configuration file.
+  private static let fileBytes = 65_536
+
+  /// Whether a file sets anything: one of only comments is valid, but no mapping to a YAML reader.
+  ///
+  /// - Throws: For a name at the top level that is no setting. A mistyped one must not be passed over.
+  private static func holdsSettings(_ file: String) throws -> Bool {
+    let text: String
+    do {
+      let descriptor = try FileDescriptor.open(FilePath(file), .readOnly)
+      text = try descriptor.closeAfter {
+        var bytes = [UInt8](repeating: 0, count: fileBytes)
+        let count = try bytes.withUnsafeMutableBytes { try descriptor.read(into: $0) }
+        return String(decoding: bytes.prefix(count), as: UTF8.self)
+      }
+    } catch {
+      throw CommandFailure(.configuration, "The configuration file \(file) cannot be read: \(error)")
+    }
+    let lines = text.split(whereSeparator: \.isNewline).filter { line in
+      line.first { !$0.isWhitespace }.map { $0 != "#" } ?? false
+    }
+    for line in lines where line != "---" {
+      let name = line.prefix { $0 != ":" }
+      let value = line.dropFirst(name.count + 1).first { !$0.isWhitespace }
+      // Lists and mappings have no place here, and would be passed over as quietly.
+      guard Setting(rawValue: String(name)) != nil, value != "{", value != "[", value != nil else {
+        throw CommandFailure(
+          .configuration,
+          "The configuration file \(file) has a line that is no setting. A line is NAME: VALUE; names are "
+            + Setting.allCases.map(\.rawValue).joined(separator: ", ") + ".")
+      }
+    }
+    return lines.contains { $0 != "---" }
+  }
+
   private static func text(_ name: String, in provider: some ConfigProvider, prefix: [String]) throws -> String? {
     do {
       let result = try provider.value(forKey: AbsoluteConfigKey(prefix + [name]), type: .string)
@@ -141,14 +179,24 @@ struct Settings {
     }
   }
 
-  subscript(setting: Setting) -> Value? { values[setting] }
+  /// The value in force; one that is worked out from the data directory is built in.
+  subscript(setting: Setting) -> Value {
+    if let value = values[setting] { return value }
+    let text =
+      switch setting {
+      case .store: "sqlite:\(dataDirectory)/parley.sqlite"
+      case .secretFile: "\(dataDirectory)/secret"
+      default: ""
+      }
+    return Value(text: text, origin: "built-in")
+  }
 
   var dataDirectory: String { values[.dataDirectory]?.text ?? "." }
   var secretFile: String? { values[.secretFile]?.text }
 
   /// The path of the SQLite file.
   func storePath() throws -> String {
-    guard let store = values[.store]?.text else { return dataDirectory + "/parley.sqlite" }
+    let store = self[.store].text
     guard store.hasPrefix("sqlite:"), store.utf8.count > "sqlite:".utf8.count else {
       throw CommandFailure(.configuration, "The store must be written sqlite:PATH; this build knows no other.")
     }

@@ -93,14 +93,15 @@ struct Check: AsyncParsableCommand {
     defer { open.driver.close() }
     try await open.requireCurrentSchema()
     var findings = 0
+    func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
     func report(_ finding: some CustomStringConvertible) {
       findings += 1
       print(finding)
     }
     for fault in try await open.driver.integrityFaults() { report("database: \(fault)") }
     let read = try await open.store.audit { report($0) }
-    let total = "\(read.conversations) conversations, \(read.messages) messages"
-    guard findings == 0 else { throw CommandFailure(.finding, "\(findings) findings in \(total)") }
+    let total = "\(counted(read.conversations, "conversation")), \(counted(read.messages, "message"))"
+    guard findings == 0 else { throw CommandFailure(.finding, "\(counted(findings, "finding")) in \(total)") }
     print("sound: \(total)")
   }
 }
@@ -120,7 +121,7 @@ struct Config: AsyncParsableCommand {
     func run() async throws {
       let settings = try await Settings(flags)
       for setting in Setting.allCases {
-        guard let value = settings[setting] else { continue }
+        let value = settings[setting]
         print("\(setting.rawValue): \(value.text)" + (origin ? "  # \(value.origin)" : ""))
       }
     }

@@ -25,7 +25,8 @@ private let outside: [String: Set<String>] = [
     "ServiceLifecycle", "Synchronization",
   ],
   "parley": [
-    "ArgumentParser", "Configuration", "Glibc", "Logging", "ServiceLifecycle", "SystemPackage", "UnixSignals",
+    "ArgumentParser", "Configuration", "Glibc", "Logging", "NIOCore", "ServiceLifecycle", "SystemPackage",
+    "UnixSignals",
   ],
 ]
 

@@ -12,23 +12,23 @@ import Testing
     ("DELETE FROM pam_messages WHERE position = 9", "branch 0: position 9 is missing"),
     (
       "UPDATE pam_messages SET content = content || 'x' WHERE position = 3",
-      "branch 0, position 3: does not say what was stored"
+      "branch 0, position 3: what it says does not match its checksum"
     ),
     (
       "UPDATE pam_messages SET role = 'assistant' WHERE position = 3",
-      "branch 0, position 3: does not say what was stored"
+      "branch 0, position 3: what it says does not match its checksum"
     ),
     (
       "UPDATE pam_messages SET metadata = '{\"a\":1}' WHERE position = 3",
-      "branch 0, position 3: does not say what was stored"
+      "branch 0, position 3: what it says does not match its checksum"
     ),
     (
       "UPDATE pam_messages SET content = CAST(x'ff' AS TEXT) WHERE position = 3",
-      "branch 0, position 3: its column 6 cannot be read"
+      "branch 0, position 3: its column content cannot be read"
     ),
     (
       "UPDATE pam_messages SET confidence = 77.5 WHERE position = 3",
-      "branch 0, position 3: its column 8 cannot be read"
+      "branch 0, position 3: its column confidence cannot be read"
     ),
     (
       "UPDATE pam_messages SET version = 99 WHERE position = 3",

@@ -77,7 +77,7 @@ def _require(binary: Path) -> None:
     if not shutil.which("wrk"):
         raise BenchmarkError("wrk is missing: install the package wrk.")
     if not os.access(binary, os.X_OK):
-        raise BenchmarkError(f"There is no program at {binary}: run `swift build -c release`, or name it with --binary.")
+        raise BenchmarkError(f"There is no program at {binary}: run Config/build, or name it with --binary.")
 
 
 def _suites(text: str) -> frozenset[str]:

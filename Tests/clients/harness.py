@@ -75,13 +75,17 @@ def poll(condition: Callable[[], bool], seconds: float, what: str) -> None:
 class Server:
     """One `parley serve` on a data directory of its own; it keeps its port and its data over restarts."""
 
-    def __init__(self, directory: Path, umask: int = -1) -> None:
-        """Prepares a server whose files live under `directory`; `umask` -1 keeps the caller's."""
+    def __init__(self, directory: Path, umask: int = -1, settings: dict[str, str] | None = None) -> None:
+        """Prepares a server whose files live under `directory`; `umask` -1 keeps the caller's.
+
+        `settings` are environment variables of its own.
+        """
         self.directory = directory
         self.data = directory / "data"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._umask = umask
+        self._settings = settings or {}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -100,7 +104,7 @@ class Server:
         with self.stderr.open("ab") as stderr, self.stdout.open("ab") as stdout:
             self._process = subprocess.Popen(
                 self.serve_command(self.port), stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr,
-                env=environment(), umask=self._umask)
+                env=environment() | self._settings, umask=self._umask)
         poll(self._ready_or_ended, READY_SECONDS, "an answer of 200 at /readyz")
         return self
 

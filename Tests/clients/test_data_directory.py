@@ -18,6 +18,7 @@ from harness import (
 
 MARKER = "Xylophon-Quittengelee-4711"
 TRY_AGAIN = 75
+CONFIGURATION = 78
 
 
 @pytest.fixture
@@ -62,8 +63,41 @@ def test_no_file_of_the_data_directory_is_open_to_others_under_any_umask(careles
         careless_server.restart()
 
 
-def test_secrets_and_texts_never_appear_in_the_log(own_server: Server) -> None:
+@pytest.fixture
+def talkative_server(tmp_path: Path) -> Iterator[Server]:
+    """Yields a server that logs all that there is to log."""
+    server = Server(tmp_path, settings={"PARLEY_LOG_LEVEL": "trace"})
+    try:
+        yield server.start()
+    finally:
+        server.clean_up()
+
+
+def test_the_commented_default_file_is_valid_and_sets_nothing(own_server: Server) -> None:
+    """What `config default` prints can be given back with `--config`, as can an empty file."""
+    for content in (own_server.run("config", "default").stdout, "", "# nothing\n"):
+        file = own_server.directory / "parley.yaml"
+        file.write_text(content)
+        shown = own_server.run("config", "show", "--origin", "--config", str(file))
+        assert shown.returncode == 0, shown.stderr
+        assert "# file" not in shown.stdout
+    file.write_text("log_level: warning\n")
+    assert "log_level: warning  # file" in own_server.run("config", "show", "--origin", "--config", str(file)).stdout
+
+
+@pytest.mark.parametrize("content", ["lisen: 127.0.0.1:1\n", "log_level: [a\n", "- listen\n", "log_level: {a: b}\n"])
+def test_a_configuration_file_with_a_mistake_is_refused(own_server: Server, content: str) -> None:
+    """A mistyped name or a broken file ends the command with exit code 78 and says so."""
+    file = own_server.directory / "parley.yaml"
+    file.write_text(content)
+    shown = own_server.run("config", "show", "--config", str(file))
+    assert shown.returncode == CONFIGURATION, shown.stderr
+    assert "parley.yaml" in shown.stderr or "log_level" in shown.stderr
+
+
+def test_secrets_and_texts_never_appear_in_the_log(talkative_server: Server) -> None:
     """Neither good nor refused requests leave a key, a token or a message's text in what the server prints."""
+    own_server = talkative_server
     user = new_user()
     token = own_server.token(user)
     backend, own = backend_client(own_server), user_client(own_server, token)
@@ -86,6 +120,7 @@ def test_secrets_and_texts_never_appear_in_the_log(own_server: Server) -> None:
     own_server.stop()
 
     printed = own_server.stderr.read_bytes() + own_server.stdout.read_bytes()
-    secrets = {"secret": own_server.secret, "service key": own_server.service_key.encode(),
+    assert b"answered" in printed, "the log was to be at its most talkative"
+    secrets = {"secret": own_server.secret, "secret as numbers": str(list(own_server.secret))[1:60].encode(), "service key": own_server.service_key.encode(),
                "anon key": own_server.anon_key.encode(), "token": token.encode(), "text": MARKER.encode()}
     assert [name for name, value in secrets.items() if value in printed] == []
