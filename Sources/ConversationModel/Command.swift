@@ -119,7 +119,7 @@ public struct Receipt: Sendable {
   public var conversation: Conversation?
   /// The messages of an append, in its order.
   public var messages: [Message]
-  /// How much an erasure removed.
+  /// How much an erasure removes.
   public var erasure: Erasure?
   public var version: Version?
   public var durability: Durability
@@ -139,7 +139,7 @@ public struct Receipt: Sendable {
   }
 }
 
-/// What an erasure has removed so far.
+/// What an erasure removes.
 public struct Erasure: Hashable, Sendable {
   /// Whether nothing is left to remove. What is left is hidden already and goes in the background.
   public var isComplete: Bool

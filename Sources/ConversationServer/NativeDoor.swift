@@ -94,7 +94,7 @@ struct NativeDoor: Sendable {
     let principal = try await principal(of: request)
     let query = try Query(request, allowing: ["user_id"])
     let body = try AppendBody(
-      try await request.json(), to: try conversationID(context), idempotencyKey: request.headers[.idempotencyKey])
+      try await request.json(), to: try conversationID(context), idempotencyKey: try request.idempotencyKey())
     let receipt = try await store.apply(.append(body.append), as: try principal.acting(for: body.userID, query))
     return .receipt(receipt, created: !receipt.isReplay, asList: body.isList)
   }

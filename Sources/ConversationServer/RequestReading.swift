@@ -1,6 +1,7 @@
 import ConversationModel
 import HTTPTypes
 import Hummingbird
+import HummingbirdCore
 import NIOCore
 import StrictJSON
 
@@ -26,6 +27,11 @@ extension Request {
       buffer = try await body.collect(upTo: Limits.bodyBytes)
     } catch is NIOTooManyBytesError {
       throw ConversationError(.tooLarge, "A request body holds at most \(Limits.bodyBytes) bytes.")
+    } catch is CancellationError {
+      throw ConversationError(.unavailable, "The server is stopping.")
+    } catch {
+      // The client broke off, or framed its body wrongly; either way nothing of ours failed.
+      throw ConversationError(.invalid, "The request body ended early or is framed wrongly.")
     }
     guard buffer.readableBytes > 0 else { return .object(JSONObject()) }
     do {
@@ -47,6 +53,31 @@ extension Request {
     }
   }
 
+  /// The query's names and values, in order. A plus is a space there, as HTML forms and most clients
+  /// write it; a plus itself comes as `%2B`.
+  var queryItems: [(name: String, value: String)] {
+    var uri = uri
+    if let query = uri.query, query.utf8.contains(UInt8(ascii: "+")) {
+      uri = URI("/?" + query.map { $0 == "+" ? "%20" : String($0) }.joined())
+    }
+    return uri.queryParameters.map { (name: String($0.key), value: String($0.value)) }
+  }
+
+  /// The header `Idempotency-Key`; nil without one.
+  ///
+  /// - Throws: `.invalid` for more than one, and for anything but visible ASCII: headers have no agreed
+  ///   encoding, and two keys that both became U+FFFD would be one.
+  func idempotencyKey() throws(ConversationError) -> String? {
+    let keys = headers[values: .idempotencyKey]
+    guard let key = keys.first else { return nil }
+    guard keys.count == 1, key.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) else {
+      throw ConversationError(
+        .invalid, "The header Idempotency-Key may come once, in visible ASCII; other keys go into client_id.",
+        field: "Idempotency-Key")
+    }
+    return key
+  }
+
   /// The version or revision that `If-Match` names, bare or quoted; nil without it or for `*`.
   func ifMatch() throws(ConversationError) -> Int? {
     guard let header = headers[.ifMatch] else { return nil }
@@ -66,8 +97,7 @@ struct Query {
 
   /// - Throws: `.invalid` for a name that is not known here or comes twice.
   init(_ request: Request, allowing names: [String]) throws(ConversationError) {
-    for (name, value) in request.uri.queryParameters {
-      let name = String(name)
+    for (name, value) in request.queryItems {
       guard names.contains(name) else {
         throw ConversationError(
           .invalid,
@@ -75,7 +105,7 @@ struct Query {
             ? "This request takes no query parameters."
             : "The query has a parameter that is not known here; allowed are \(names.joined(separator: ", ")).")
       }
-      guard values.updateValue(String(value), forKey: name) == nil else {
+      guard values.updateValue(value, forKey: name) == nil else {
         throw ConversationError(.invalid, "The query names \(name) twice.", field: name)
       }
     }

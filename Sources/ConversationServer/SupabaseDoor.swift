@@ -22,8 +22,7 @@ struct SupabaseDoor: Sendable {
   @Sendable private func call(_ request: Request, _ context: ServerContext) async throws -> Response {
     let role = try await role(of: request)
     let name = context.parameters.get("function") ?? ""
-    let query =
-      request.method == .post ? nil : request.uri.queryParameters.map { (name: String($0), value: String($1)) }
+    let query = request.method == .post ? nil : request.queryItems
     guard let function = RPCFunction(rawValue: name) else {
       let names: [String]
       if let query {

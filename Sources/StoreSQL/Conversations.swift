@@ -1,4 +1,5 @@
 public import ConversationModel
+import Glibc
 
 extension SQLStore {
   // MARK: Commands
@@ -235,8 +236,15 @@ private struct ConversationList: Sendable {
     if let isArchived = filter.isArchived, conversation.isArchived != isArchived { return false }
     if let isPinned = filter.isPinned, conversation.isPinned != isPinned { return false }
     if let sessionID = filter.sessionID, !sameBytes(conversation.sessionID, sessionID) { return false }
-    if let titlePart, !(conversation.title?.lowercased().contains(titlePart) ?? false) { return false }
+    if let titlePart { return conversation.title.map { Self.holds($0.lowercased(), titlePart) } ?? false }
     return true
+  }
+
+  /// Whether a text holds another, in a time that grows with their lengths' sum: `String.contains` takes
+  /// their product, and the filter is a stranger's.
+  private static func holds(_ text: String, _ part: String) -> Bool {
+    // Neither can hold a NUL.
+    text.withCString { text in part.withCString { strstr(text, $0) != nil } }
   }
 
   private func rows<Connection: SQLConnection>(
@@ -259,7 +267,7 @@ private struct ConversationList: Sendable {
 
   /// What a cursor is bound to: everything that decides which rows come in which order.
   private var name: String {
-    func part(_ value: (some Any)?) -> String { value.map { "\($0)" } ?? "-" }
+    func part(_ value: (some Any)?) -> String { value.map { "=\($0)" } ?? "" }
     return [
       part(filter.user), part(filter.isArchived), part(filter.isPinned), part(titlePart), part(filter.sessionID),
     ].joined(separator: "\u{0}")

@@ -3,19 +3,39 @@ import ConversationModel
 extension SQLStore {
   /// Hides a conversation at once and removes what it held, a chunk at a time, so that no other
   /// writer waits for long.
+  ///
+  /// The receipt counts what was there when it was hidden, whoever removes it then.
   func erase(_ id: ConversationID, as principal: Principal) async throws(ConversationError) -> Receipt {
-    var erasure = Erasure.none
-    // Also when a step fails, or the first one's outcome is unknown: what is marked gets finished.
-    defer { if !erasure.isComplete { pendingErasures.add() } }
-    erasure = try await write { connection in
-      _ = try self.owned(.id(id), by: principal, on: connection)
-      try connection.execute(Statements.markErasing, [.id(id)])
-      return try self.eraseStep(id, on: connection)
+    var (erasure, isComplete): (Erasure, Bool)
+    do {
+      (erasure, isComplete) = try await write { connection in
+        _ = try self.owned(.id(id), by: principal, on: connection)
+        try connection.execute(Statements.markErasing, [.id(id)])
+        let erasure = try self.contents(of: id, on: connection)
+        return (erasure, try self.eraseStep(id, on: connection))
+      }
+    } catch {
+      // It may have been marked all the same.
+      if error.code == .unavailable { pendingErasures.add() }
+      throw error
     }
-    for _ in 0..<Limits.eraseStepsAwaited where !erasure.isComplete {
-      erasure += try await write { connection in try self.eraseStep(id, on: connection) }
+    // Also when a step fails: what is marked gets finished.
+    defer { if !isComplete { pendingErasures.add() } }
+    for _ in 0..<Limits.eraseStepsAwaited where !isComplete {
+      isComplete = try await write { connection in try self.eraseStep(id, on: connection) }
     }
+    erasure.isComplete = isComplete
     return Receipt(erasure: erasure, version: nil)
+  }
+
+  /// How many rows a conversation has. Positions are dense, so its branches tell how many messages.
+  private func contents(of id: ConversationID, on connection: Driver.Connection) throws -> Erasure {
+    let counts = try connection.first(Statements.contents, [.id(id)]) { row in
+      try Erasure(
+        isComplete: false, conversations: 1, branches: row.integer(0), messages: row.integer(1),
+        revisions: row.integer(2))
+    }
+    return counts ?? Erasure(isComplete: false, conversations: 1, branches: 0, messages: 0, revisions: 0)
   }
 
   /// Finishes erasures that were not waited for, those of an earlier run included; returns when the
@@ -28,10 +48,8 @@ extension SQLStore {
           }
         }
         for id in ids {
-          var step = Erasure.none
-          while !step.isComplete {
+          while try await !write({ connection in try self.eraseStep(id, on: connection) }) {
             try Task.checkCancellation()
-            step = try await write { connection in try self.eraseStep(id, on: connection) }
           }
         }
         if ids.count == Limits.eraseRows { pendingErasures.add() }
@@ -43,30 +61,15 @@ extension SQLStore {
     }
   }
 
-  private func eraseStep(_ id: ConversationID, on connection: Driver.Connection) throws -> Erasure {
-    var step = Erasure.none
+  /// Removes a chunk; returns whether nothing is left.
+  private func eraseStep(_ id: ConversationID, on connection: Driver.Connection) throws -> Bool {
     let values: [SQLValue] = [.id(id), .integer(Limits.eraseRows)]
-    step.revisions = try connection.execute(Statements.eraseRevisions, values)
-    if step.revisions > 0 { return step }
-    step.messages = try connection.execute(Statements.eraseMessages, values)
-    if step.messages == Limits.eraseRows { return step }
+    if try connection.execute(Statements.eraseRevisions, values) > 0 { return false }
+    if try connection.execute(Statements.eraseMessages, values) == Limits.eraseRows { return false }
     try connection.execute(Statements.eraseDrafts, [.id(id)])
-    step.branches = try connection.execute(Statements.eraseBranches, [.id(id)])
-    step.conversations = try connection.execute(Statements.eraseConversation, [.id(id)])
-    step.isComplete = true
-    return step
-  }
-}
-
-extension Erasure {
-  fileprivate static let none = Erasure(isComplete: false, conversations: 0, branches: 0, messages: 0, revisions: 0)
-
-  fileprivate static func += (total: inout Erasure, step: Erasure) {
-    total.isComplete = step.isComplete
-    total.conversations += step.conversations
-    total.branches += step.branches
-    total.messages += step.messages
-    total.revisions += step.revisions
+    try connection.execute(Statements.eraseBranches, [.id(id)])
+    try connection.execute(Statements.eraseConversation, [.id(id)])
+    return true
   }
 }
 

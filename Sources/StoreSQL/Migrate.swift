@@ -11,13 +11,17 @@ public struct MigrationPlan: Hashable, Sendable {
 }
 
 extension SQLStore {
-  /// - Throws: `.unavailable` if the database cannot be read.
+  /// - Throws: `.unavailable` if the database cannot be read, `.conflict` if it is not Parley's.
   public func migrationPlan() async throws(ConversationError) -> MigrationPlan {
     let dialect = driver.dialect
     let current = try await read { connection in
       try connection.first(dialect.readVersion, []) { try $0.integer(0) }
     }
-    return MigrationPlan(current: current ?? 0, latest: dialect.migrations.count)
+    // A number that no build ever wrote stands for a database that is not Parley's.
+    guard let current, current >= 0 else {
+      throw ConversationError(.conflict, "The database has no valid schema number; it is none of Parley's.")
+    }
+    return MigrationPlan(current: current, latest: dialect.migrations.count)
   }
 
   /// Brings the schema up to date: each missing migration in a transaction that also records it, so

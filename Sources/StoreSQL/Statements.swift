@@ -156,6 +156,12 @@ enum Statements {
     SET erasing = 1, is_default = 0, session_id = NULL, title = NULL, context_data = '{}'
     WHERE id = $1
     """)
+  static let contents = SQLStatement(
+    """
+    SELECT count(*), COALESCE(sum(head_position - fork_position), 0),
+      (SELECT count(*) FROM pam_revisions WHERE conversation_id = $1)
+    FROM pam_branches WHERE conversation_id = $1
+    """)
   static let erasing = SQLStatement(
     "SELECT id FROM pam_conversations WHERE erasing = 1 ORDER BY rowid LIMIT $1")
   static let eraseMessages = SQLStatement(
@@ -179,6 +185,6 @@ enum Statements {
     conversationByID, conversationBySession, conversationByDefault, conversationLatest, conversationsOfUser,
     conversationsOfAll, branch, branches, forks, messagesOfBranch, messageByID, messagePlace, messageAt,
     messageByClientID, fingerprints, appendTarget, moveHead, countAppend, updateConversation, firstUserMessage,
-    eraseMessages, eraseRevisions,
+    contents, eraseMessages, eraseRevisions,
   ]
 }

@@ -49,6 +49,10 @@ public final class SQLiteConnection: SQLConnection {
   private func setUpWriter(_ synchronous: Synchronous) throws {
     // Readers never hold the writer up in WAL mode; only a checkpoint that truncates waits for them.
     sqlite3_busy_timeout(handle, 250)
+    // Without the right to write, SQLite opens for reading and says nothing.
+    guard sqlite3_db_readonly(handle, "main") == 0 else {
+      throw SQLFailure.unavailable(reason: "The file of the store is read-only.", detail: "sqlite3_db_readonly")
+    }
     guard try pragma("journal_mode = WAL") == "wal" else {
       throw SQLFailure.unavailable(
         reason: "The database cannot use a write-ahead log.", detail: "journal_mode is not wal")

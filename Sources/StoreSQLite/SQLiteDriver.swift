@@ -1,12 +1,11 @@
 import ConversationModel
-import Glibc
 public import StoreSQL
 import Synchronization
 
 /// Runs the store's statements on an embedded SQLite file.
 ///
 /// One connection writes (`SQLiteWriter`), four read (`SQLiteReaders`), each on a thread of its own;
-/// the file's directory is locked for as long as the driver lives.
+/// the file is locked for as long as a connection may write.
 public final class SQLiteDriver: SQLDriver {
   public let dialect = SQLDialect.sqlite
 
@@ -25,7 +24,7 @@ public final class SQLiteDriver: SQLDriver {
   private let threads: Mutex<[NativeThread]>
 
   /// - Parameter path: The database file; its directory exists.
-  /// - Throws: `DirectoryLock.Failure` if another process owns the file, `SQLFailure` if it cannot be
+  /// - Throws: `FileLock.Failure` if another process owns the file, `SQLFailure` if it cannot be
   ///   opened or does not take the settings that durability needs.
   public convenience init(
     path: String, access: Access = .owner
@@ -37,8 +36,6 @@ public final class SQLiteDriver: SQLDriver {
   init(
     path: String, access: Access, synchronous: SQLiteConnection.Synchronous
   ) throws {
-    // One file has one lock, whichever way a link leads to it.
-    let path = Self.resolved(path)
     let readers = SQLiteReaders(capacity: Limits.queuedReads) {
       try SQLiteConnection(path: path, access: .readOnly)
     }
@@ -50,10 +47,7 @@ public final class SQLiteDriver: SQLDriver {
       // Opened once here, so that a missing or foreign file fails in the one who asked for it.
       _ = try SQLiteConnection(path: path, access: .readOnly).pragma("schema_version")
     case .owner:
-      let slash = path.lastIndex(of: "/")
-      let directory = slash.map { String(path[..<$0]) } ?? "."
-      let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
-      let lock = try DirectoryLock(directory: directory.isEmpty ? "/" : directory, name: name + ".lock")
+      let lock = try FileLock(file: path)
       let writer = SQLiteWriter(capacity: Limits.queuedCommands)
       let open: @Sendable () throws -> SQLiteConnection = {
         try SQLiteConnection(path: path, access: .readWrite, synchronous: synchronous)
@@ -71,12 +65,6 @@ public final class SQLiteDriver: SQLDriver {
     }
     for _ in 0..<Self.readerThreads { threads.append(NativeThread { readers.run() }) }
     self.threads = Mutex(threads)
-  }
-
-  private static func resolved(_ path: String) -> String {
-    guard let real = realpath(path, nil) else { return path }
-    defer { free(real) }
-    return String(cString: real)
   }
 
   deinit {

@@ -54,8 +54,8 @@ public struct AppendBody {
   ]
   private static let placeFields = ["user_id", "parent", "branch"]
 
-  /// - Parameter idempotencyKey: The header; names the first message, and the following ones by
-  ///   `key#2`, `key#3`, … where they have no client id of their own.
+  /// - Parameter idempotencyKey: The header: the client id of the message, or of the first of several. It
+  ///   makes the whole append repeatable, because the others must then stand behind that one.
   public init(
     _ json: JSONValue, to conversation: ConversationID, idempotencyKey: String?
   ) throws(ConversationError) {
@@ -99,8 +99,6 @@ public struct AppendBody {
         .invalid, "The header Idempotency-Key and the field client_id are the same thing, but they differ.",
         field: "client_id")
     }
-    for index in messages.indices where messages[index].clientID == nil {
-      messages[index].clientID = index == 0 ? key : "\(key)#\(index + 1)"
-    }
+    messages[0].clientID = key
   }
 }

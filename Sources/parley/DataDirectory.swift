@@ -23,16 +23,16 @@ struct DataDirectory {
   }
 
   /// The right to be its server.
-  func lock() throws -> DirectoryLock {
+  func lock() throws -> FileLock {
     do {
-      return try DirectoryLock(directory: path)
+      return try FileLock(directory: path)
     } catch {
       throw Self.failure(error, path)
     }
   }
 
   /// Tells a person who has the directory.
-  static func failure(_ failure: DirectoryLock.Failure, _ path: String) -> CommandFailure {
+  static func failure(_ failure: FileLock.Failure, _ path: String) -> CommandFailure {
     switch failure {
     case .taken(let processID):
       let who = processID.map { "process \($0)" } ?? "another process"
@@ -104,7 +104,8 @@ struct DataDirectory {
 
   /// A small file without its trailing newline; nil when there is none.
   private static func read(_ file: String) throws -> [UInt8]? {
-    let descriptor = open(file, O_RDONLY | O_CLOEXEC)
+    // Not waiting: a pipe without a writer would hold the start up for ever.
+    let descriptor = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
       if errno == ENOENT { return nil }
       throw CommandFailure(.inputOutput, "Cannot read \(file): \(systemError()).")

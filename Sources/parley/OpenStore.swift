@@ -17,7 +17,7 @@ struct OpenStore {
     }
     do {
       driver = try SQLiteDriver(path: path, access: access)
-    } catch let failure as DirectoryLock.Failure {
+    } catch let failure as FileLock.Failure {
       throw DataDirectory.failure(failure, path)
     } catch SQLFailure.malformed(let detail) {
       throw CommandFailure(.badData, "The store \(path) is damaged, or no database: \(detail)")

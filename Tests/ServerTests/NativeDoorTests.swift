@@ -72,7 +72,7 @@ import Testing
     }
   }
 
-  @Test func `Idempotency-Key is the client id, and several messages are named after it`() async throws {
+  @Test func `Idempotency-Key is the client id, and stands for all messages of an append`() async throws {
     try await RunningServer.with { server in
       let (_, token) = try await server.user()
       let conversation = try await server.conversation(token)
@@ -89,8 +89,9 @@ import Testing
       let several = #"{"messages":[{"role":"user","content":"x"},{"role":"assistant","content":"y"}]}"#
       let made = try await post(several, "m")
       #expect(made.status == 201)
-      #expect(made["messages"]?.array?.map { $0.object?["client_id"]?.string } == ["m", "m#2"])
+      #expect(made["messages"]?.array?.map { $0.object?["client_id"]?.string } == ["m", nil])
       #expect(try await post(several, "m").status == 200)
+      #expect(try await post(#"{"role":"user","content":"a"}"#, "\u{E9}").status == 400)
     }
   }
 
@@ -185,6 +186,11 @@ import Testing
       let service = server.credentials.serviceKey
       #expect(
         try await server.send("GET", "/v1/conversations?user_id=\(id)", token: service)["data"]?.array?.count == 5)
+      let spaced = try await server.conversation(token, "a b+c")
+      for query in ["session_id=a+b%2Bc", "session_id=a%20b%2bc"] {
+        let found = try await server.send("GET", "/v1/conversations?\(query)", token: token)
+        #expect(found["data"]?.array?.map { $0.object?["id"]?.string } == [spaced])
+      }
       for query in ["limit=0", "cursor=x", "archived=1", "user_id=me", "x=1"] {
         #expect(try await server.send("GET", "/v1/conversations?\(query)", token: token).status == 400, "\(query)")
       }

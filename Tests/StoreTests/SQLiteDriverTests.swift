@@ -37,19 +37,34 @@ import Testing
     }
   }
 
-  @Test func `a second owner of a file is refused with the first one's process`() async throws {
+  @Test func `a second owner of a file is refused, by whatever link it comes`() async throws {
     try await withDirectory { directory in
       let path = directory + "/parley.sqlite"
-      let first = try SQLiteDriver(path: path)
-      do {
-        _ = try SQLiteDriver(path: path)
-        Issue.record("the second owner was let in")
-      } catch DirectoryLock.Failure.taken(let process) {
-        #expect(process == Int(ProcessInfo.processInfo.processIdentifier))
+      let (soft, hard) = (directory + "/soft.sqlite", directory + "/hard.sqlite")
+      // A link to a file that is still to be made counts as well.
+      try FileManager.default.createSymbolicLink(atPath: soft, withDestinationPath: path)
+      let first = try SQLiteDriver(path: soft)
+      try FileManager.default.linkItem(atPath: path, toPath: hard)
+      for other in [path, soft, hard] {
+        #expect(throws: FileLock.Failure.self) { try SQLiteDriver(path: other) }
       }
-      first.close()
       // A reader asks for no lock.
       try SQLiteDriver(path: path, access: .reader).close()
+      first.close()
+      try SQLiteDriver(path: path).close()
+    }
+  }
+
+  @Test func `the lock of a directory names its owner`() async throws {
+    try await withDirectory { directory in
+      let lock = try FileLock(directory: directory)
+      do {
+        _ = try FileLock(directory: directory)
+        Issue.record("the second owner was let in")
+      } catch FileLock.Failure.taken(let process) {
+        #expect(process == Int(ProcessInfo.processInfo.processIdentifier))
+      }
+      withExtendedLifetime(lock) {}
     }
   }
 
@@ -211,8 +226,10 @@ import Testing
       let store = SQLStore(driver)
       #expect(try await store.migrate().pending == 1)
       #expect(try await store.migrate().pending == 0)
-      try await driver.write { try $0.script("PRAGMA user_version = 99") }
-      #expect(await code { try await store.migrate() } == .conflict)
+      for version in [99, -5] {
+        try await driver.write { try $0.script("PRAGMA user_version = \(version)") }
+        #expect(await code { try await store.migrate() } == .conflict)
+      }
     }
   }
 
