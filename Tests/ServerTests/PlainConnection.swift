@@ -23,9 +23,6 @@ final class PlainConnection {
 
   func send(_ request: [UInt8]) { _ = write(descriptor, request, request.count) }
 
-  /// Says that nothing more will be sent.
-  func finish() { shutdown(descriptor, Int32(SHUT_WR)) }
-
   /// The status of the next answer, read to the end of its JSON object.
   func status() -> String {
     var answer: [UInt8] = []

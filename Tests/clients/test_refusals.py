@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from typing import Any
 
@@ -199,3 +200,22 @@ def test_a_token_counts_by_its_signature_and_its_end(server: Server) -> None:
     assert (error.code, error.message) == ("PGRST303", "JWT expired")
     forged = user_client(server, signed_token(b"another secret of at least 32 bytes", claims))
     assert refusal(forged, "get_conversation_history", {"p_user_id": user}).code == "PGRST301"
+
+
+# Broken bodies
+
+
+@pytest.mark.parametrize("rest", [
+    b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", b"Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFF\r\n",
+    b"Content-Length: 20\r\n\r\n{}"])
+def test_a_body_that_is_framed_wrongly_or_ends_early_is_no_fault_of_the_servers(server: Server, rest: bytes) -> None:
+    """The answer is 400 or the end of the connection, never a 5xx, and others are served on."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        head = f"POST /v1/conversations HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {server.service_key}\r\n"
+        connection.sendall(head.encode() + rest)
+        connection.shutdown(socket.SHUT_WR)
+        answer = connection.recv(4096)
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 400"), answer
+    with Native(server, server.service_key) as native:
+        assert native.ask("GET", "/v1/conversations").status == 200
+    assert b"request failed" not in server.stderr.read_bytes()
