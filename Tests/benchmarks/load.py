@@ -105,13 +105,13 @@ class Wrk:
         return self._run(name, "replay.lua", [path], connections, max(1, round(self.seconds * share)))
 
     def save(self, name: str, targets: Sequence[tuple[str, str]], connections: int) -> list[Point]:
-        """Append messages to the paths of `targets` (path, token); return the points of the warm-up and of the measured run."""
+        """Append messages to random ones of `targets` (path, token); return the points of the warm-up and of the measured run."""
         bodies = [f'{{"role":"user","content":"{text}","client_id":"' for text in contents()]
         length = len(bodies[0]) + CLIENT_ID_CHARACTERS + len('"}')
         heads = [request_head("POST", path, {"Authorization": f"Bearer {token}"}, length) for path, token in targets]
         files = [self._write("heads", heads), self._write("bodies", bodies)]
         return [
-            self._run(name, "saves.lua", [*files, secrets.token_hex(4), str(threads(connections))], connections, seconds)
+            self._run(name, "saves.lua", [*files, secrets.token_hex(4)], connections, seconds)
             for seconds in (self._warm_up, self.seconds)
         ]
 
