@@ -22,6 +22,7 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioHTTPTypesHTTP1 = Target.Dependency.product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
 let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
@@ -61,7 +62,8 @@ let package = Package(
       name: "ConversationServer",
       dependencies: [
         "ConversationModel", "StrictJSON", "Wire",
-        hummingbird, hummingbirdCore, jwtKit, crypto, logging, httpTypes, nioCore, nioHTTPTypes, lifecycle,
+        hummingbird, hummingbirdCore, jwtKit, crypto, logging, httpTypes, nioCore, nioHTTP1, nioHTTPTypes,
+        nioHTTPTypesHTTP1, lifecycle,
       ],
       swiftSettings: house),
     .executableTarget(

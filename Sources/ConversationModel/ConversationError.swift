@@ -41,6 +41,8 @@ public struct ConversationError: Error, Sendable {
     case clientIDReused
     /// The message that a page was to start from is not on its path.
     case anchorNotOnPath
+    /// A number in a JSON text is one that no double comes near.
+    case numberRange
   }
 
   public init(

@@ -23,6 +23,12 @@ public enum Limits {
   public static let defaultPageItems = 20
   /// Messages in one append.
   public static let appendMessages = 1...100
+  /// Bytes of one header field of a request: a token fits many times over.
+  public static let headerFieldBytes = 16_384
+  /// Bytes of all header fields of a request.
+  public static let headerBytes = 32_768
+  /// Header fields of a request: a browser and two proxies add some thirty.
+  public static let headerFields = 100
   /// Bytes of one WebSocket frame.
   public static let frameBytes = 1_048_576
   /// Forks between a branch and the trunk.

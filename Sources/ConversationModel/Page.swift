@@ -61,10 +61,14 @@ public struct MessagePageRequest: Hashable, Sendable {
   /// 1 to 200 messages.
   public var limit: Int
   public var part: Part
+  /// Bytes of content and objects after which the page may break off, behind at least one message; nil
+  /// for a whole page. The messages left out are named in `MessagePage.rest`.
+  public var bytes: Int?
 
-  public init(limit: Int = Limits.defaultPageItems, _ part: Part = .latest) {
+  public init(limit: Int = Limits.defaultPageItems, _ part: Part = .latest, bytes: Int? = nil) {
     self.limit = limit
     self.part = part
+    self.bytes = bytes
   }
 }
 
@@ -72,6 +76,9 @@ public struct MessagePageRequest: Hashable, Sendable {
 public struct MessagePage: Sendable {
   public var conversation: ConversationID
   public var messages: [Message]
+  /// The positions of the page that its messages do not reach, because it reached its bytes; nil for
+  /// a whole page. Everything else speaks of the whole page.
+  public var rest: ClosedRange<Position>?
   /// Ascending by position.
   public var forks: [Fork]
   /// The branch whose path this is.
@@ -84,11 +91,12 @@ public struct MessagePage: Sendable {
   public var version: Version
 
   public init(
-    conversation: ConversationID, messages: [Message], forks: [Fork], branch: BranchNumber, before: String?,
-    after: String?, headPosition: Position, version: Version
+    conversation: ConversationID, messages: [Message], rest: ClosedRange<Position>? = nil, forks: [Fork],
+    branch: BranchNumber, before: String?, after: String?, headPosition: Position, version: Version
   ) {
     self.conversation = conversation
     self.messages = messages
+    self.rest = rest
     self.forks = forks
     self.branch = branch
     self.before = before

@@ -23,6 +23,8 @@ struct StatusError: Error {
 struct AnswerMiddleware: RouterMiddleware {
   typealias Context = ServerContext
 
+  let limiter: RateLimiter
+
   func handle(
     _ request: Request, context: ServerContext, next: (Request, ServerContext) async throws -> Response
   ) async throws -> Response {
@@ -30,6 +32,7 @@ struct AnswerMiddleware: RouterMiddleware {
     context.requestID = Self.requestID(request)
     var response: Response
     do {
+      if !OperationsDoor.probes.contains(request.uri.path) { try limiter.admit(request, from: context.peer) }
       response = try await next(request, context)
     } catch {
       response = answer(to: error, request, context)
@@ -52,7 +55,9 @@ struct AnswerMiddleware: RouterMiddleware {
     let (status, shown, headers) = Self.shown(error)
     if let cause = shown.underlying ?? (shown.code == .internal ? error : nil) { log(cause, status, context) }
     if request.uri.path.hasPrefix("/rest/") {
-      return PostgRESTError(shown, status: status).response
+      var answer = PostgRESTError(shown, status: status).response
+      for field in headers { answer.headers[field.name] = field.value }
+      return answer
     }
     return .problem(shown, status: status, headers: headers, requestID: context.requestID)
   }
@@ -97,9 +102,7 @@ struct AnswerMiddleware: RouterMiddleware {
     {
       return sent
     }
-    var random = SystemRandomNumberGenerator()
-    // Of one length, so that answers that must not differ do not differ by this.
-    return MessageID(high: random.next(), low: random.next()).description
+    return newRequestID()
   }
 
   private static func isPlain(_ byte: UInt8) -> Bool {
@@ -110,6 +113,12 @@ struct AnswerMiddleware: RouterMiddleware {
     default: false
     }
   }
+}
+
+/// Of one length, so that answers that must not differ do not differ by this.
+func newRequestID() -> String {
+  var random = SystemRandomNumberGenerator()
+  return MessageID(high: random.next(), low: random.next()).description
 }
 
 extension HTTPField.Name {
@@ -167,12 +176,21 @@ extension Response {
 extension Router<ServerContext> {
   typealias Handler = @Sendable (Request, ServerContext) async throws -> Response
 
+  /// Every method that the parser lets through, except HEAD, which the router derives from GET.
+  private static var methods: [HTTPRequest.Method] {
+    """
+    GET POST PUT PATCH DELETE OPTIONS TRACE CONNECT ACL BIND CHECKOUT COPY LINK LOCK M-SEARCH MERGE MKACTIVITY \
+    MKCALENDAR MKCOL MOVE NOTIFY PROPFIND PROPPATCH PURGE REBIND REPORT SEARCH SOURCE SUBSCRIBE UNBIND UNLINK UNLOCK \
+    UNSUBSCRIBE
+    """.split(separator: " ").compactMap { HTTPRequest.Method(String($0)) }
+  }
+
   /// Adds all methods of one path. The methods that it does not have answer 405 and name those it has.
   func route(_ path: RouterPath, _ handlers: [HTTPRequest.Method: Handler]) {
     var allowed = handlers.keys.map(\.rawValue)
     if handlers[.get] != nil { allowed.append("HEAD") }
     let allow = allowed.sorted().joined(separator: ", ")
-    for method in [HTTPRequest.Method.get, .post, .put, .patch, .delete] {
+    for method in Self.methods {
       if let handler = handlers[method] {
         on(path, method: method, use: handler)
       } else {

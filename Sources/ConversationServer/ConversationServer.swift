@@ -11,18 +11,21 @@ public import ServiceLifecycle
 /// It is a service: `run` serves until it is cancelled or shut down gracefully; then it takes no new
 /// connections and finishes the requests that it has begun.
 public struct ConversationServer: Service, CustomStringConvertible {
-  /// Where it listens and how long it waits for silent connections.
+  /// Where it listens and what its clients may cost.
   public struct Configuration: Sendable {
     public var host: String
     /// 0 lets the system choose; `onListening` is told which.
     public var port: Int
-    /// Seconds without a byte after which a connection is closed.
-    public var idleSeconds: Int
+    public var connections: ConnectionLimits
+    public var rates: RateLimits
 
-    public init(host: String, port: Int, idleSeconds: Int = 75) {
+    public init(
+      host: String, port: Int, connections: ConnectionLimits = ConnectionLimits(), rates: RateLimits = RateLimits()
+    ) {
       self.host = host
       self.port = port
-      self.idleSeconds = idleSeconds
+      self.connections = connections
+      self.rates = rates
     }
   }
 
@@ -53,15 +56,14 @@ public struct ConversationServer: Service, CustomStringConvertible {
     if logger.logLevel == .info { logger.logLevel = .notice }
     let application = Application(
       router: await router(),
-      server: HTTPServerBuilder { [configuration] responder in
-        LoopBoundChannel(
-          HTTP1Channel(
-            responder: responder,
-            configuration: HTTP1Channel.Configuration(
-              idleTimeout: .seconds(Int64(configuration.idleSeconds)), httpDecoderConfiguration: Self.headers)))
+      server: HTTPServerBuilder { [limits = configuration.connections] responder in
+        HTTPConnection(responder: responder, limits: limits, count: ConnectionCount())
       },
       configuration: ApplicationConfiguration(
-        address: .hostname(configuration.host, port: configuration.port), serverName: nil, backlog: 1_024),
+        address: .hostname(configuration.host, port: configuration.port), serverName: nil, backlog: 1_024,
+        // Those beyond the limit are told so; not even they may be without a bound.
+        availableConnectionsDelegate: MaximumAvailableConnections(
+          configuration.connections.connections + Self.refusedConnections)),
       onServerRunning: { [onListening] channel in
         await onListening(channel.localAddress?.port ?? 0)
       },
@@ -69,17 +71,17 @@ public struct ConversationServer: Service, CustomStringConvertible {
     try await application.run()
   }
 
-  /// Bytes and number of header fields: tokens and a browser's own fit many times over.
-  private static let headers = HTTP1Channel.Configuration.DecoderConfiguration(
-    maxHeaderFieldSize: 16_384, maxHeaderListSize: 32_768, maxHeaderFieldCount: 100)
+  /// Connections that may wait for the end of their refusal; the next ones stay in the system's queue.
+  private static let refusedConnections = 64
 
   private func router() async -> Router<ServerContext> {
     let router = Router(context: ServerContext.self, options: .autoGenerateHeadEndpoints)
-    router.add(middleware: AnswerMiddleware())
+    let limiter = RateLimiter(configuration.rates)
+    router.add(middleware: AnswerMiddleware(limiter: limiter))
     let authenticator = await Authenticator(credentials)
     OperationsDoor(store: store).addRoutes(to: router)
-    NativeDoor(store: store, authenticator: authenticator).addRoutes(to: router)
-    SupabaseDoor(store: store, authenticator: authenticator).addRoutes(to: router)
+    NativeDoor(store: store, authenticator: authenticator, limiter: limiter).addRoutes(to: router)
+    SupabaseDoor(store: store, authenticator: authenticator, limiter: limiter).addRoutes(to: router)
     return router
   }
 }

@@ -1,6 +1,7 @@
 import ConversationModel
 import HTTPTypes
 import Hummingbird
+import NIOCore
 import StrictJSON
 import Wire
 
@@ -11,6 +12,7 @@ import Wire
 struct NativeDoor: Sendable {
   let store: any Store
   let authenticator: Authenticator
+  let limiter: RateLimiter
 
   func addRoutes(to router: Router<ServerContext>) {
     router.route(
@@ -84,10 +86,47 @@ struct NativeDoor: Sendable {
     let query = try Query(request, allowing: ["branch", "limit", "before", "after", "around", "user_id"])
     let principal = try caller.acting(for: nil, query)
     let path = Path(.id(try conversationID(context)), branch: try query.number("branch"))
-    let page = MessagePageRequest(
-      limit: try query.number("limit") ?? Limits.defaultPageItems, try part(query))
-    let messages = try await store.messages(path, page, as: principal)
-    return .json(reserving: 1024 * (messages.messages.count + 1)) { $0.page(messages) }
+    let wanted = MessagePageRequest(
+      limit: try query.number("limit") ?? Limits.defaultPageItems, try part(query), bytes: Self.pieceBytes)
+    let page = try await store.messages(path, wanted, as: principal)
+    guard let rest = page.rest else {
+      return .json(reserving: 1024 * (page.messages.count + 1)) { $0.page(page) }
+    }
+    return inPieces(page, rest, as: principal)
+  }
+
+  /// Bytes of messages after which a page is sent in pieces. A connection holds two: one that waits for
+  /// the client, and the next.
+  private static let pieceBytes = 131_072
+
+  /// Sends a page of long messages while it reads them, so that a client that takes it slowly, or never,
+  /// costs two pieces of memory and not fifty megabytes.
+  ///
+  /// A piece may show a message in a later version than the page's own `version`: whoever follows the
+  /// changes from there meets it again. If the conversation is erased under way, the answer breaks off.
+  private func inPieces(_ first: MessagePage, _ rest: ClosedRange<Position>, as principal: Principal) -> Response {
+    let path = Path(.id(first.conversation), branch: first.branch)
+    var writer = JSONWriter(reserving: 2 * Self.pieceBytes)
+    writer.beginPage()
+    for message in first.messages { writer.message(message) }
+    var end = first
+    end.messages = []
+    let body = ResponseBody { [store, writer, end] output in
+      var writer = writer
+      var rest: ClosedRange<Position>? = rest
+      while let positions = rest {
+        try await output.write(ByteBuffer(bytes: writer.takeBytes()))
+        let wanted = MessagePageRequest(
+          limit: positions.count, .after(.position(positions.lowerBound - 1)), bytes: Self.pieceBytes)
+        let page = try await store.messages(path, wanted, as: principal)
+        for message in page.messages { writer.message(message) }
+        rest = page.rest
+      }
+      writer.endPage(end)
+      try await output.write(ByteBuffer(bytes: writer.takeBytes()))
+      try await output.finish(nil)
+    }
+    return Response(status: .ok, headers: [.contentType: "application/json"], body: body)
   }
 
   @Sendable private func append(_ request: Request, _ context: ServerContext) async throws -> Response {
@@ -122,7 +161,9 @@ struct NativeDoor: Sendable {
         .unauthenticated, "A token is needed: send the header Authorization: Bearer with one.")
     }
     switch try await authenticator.role(ofBearer: token) {
-    case .principal(let principal): return principal
+    case .principal(let principal):
+      try limiter.admit(principal)
+      return principal
     case .anonymous:
       throw ConversationError(.forbidden, "The anonymous key opens nothing here; a user's token is needed.")
     }

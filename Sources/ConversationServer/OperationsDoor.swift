@@ -8,6 +8,9 @@ import Wire
 struct OperationsDoor: Sendable {
   let store: any Store
 
+  /// What a supervisor asks: never rate limited, because a refusal would make it end a healthy server.
+  static let probes: Set<String> = ["/healthz", "/readyz"]
+
   func addRoutes(to router: Router<ServerContext>) {
     router.route("/healthz", [.get: alive])
     router.route("/readyz", [.get: ready])

@@ -10,9 +10,12 @@ struct ServerContext: RequestContext {
   var coreContext: CoreRequestContextStorage
   /// The caller's `x-request-id` if it sent a plain one, else ours. Every answer carries it.
   var requestID = ""
+  /// The other end of the connection.
+  let peer: SocketAddress?
 
   init(source: ApplicationRequestContextSource) {
     coreContext = CoreRequestContextStorage(source: source)
+    peer = source.channel.remoteAddress
   }
 }
 
@@ -22,6 +25,10 @@ extension Request {
   /// - Throws: `.invalid` (status 415 for another content type), `.tooLarge`.
   func json() async throws -> JSONValue {
     try requireJSON()
+    if let length = headers[.contentLength].flatMap({ Int($0) }), length > Limits.bodyBytes {
+      // Nobody has to send what will not be read.
+      throw ConversationError(.tooLarge, "A request body holds at most \(Limits.bodyBytes) bytes.")
+    }
     let buffer: ByteBuffer
     do {
       buffer = try await body.collect(upTo: Limits.bodyBytes)
@@ -39,7 +46,9 @@ extension Request {
         try JSONReader.read(bytes, limits: JSONLimits(bytes: Limits.bodyBytes, depth: Limits.bodyDepth))
       }
     } catch {
-      throw ConversationError(error.kind == .tooLarge ? .tooLarge : .invalid, error.message)
+      throw ConversationError(
+        error.kind == .tooLarge ? .tooLarge : .invalid, error.message,
+        rule: error.kind == .numberRange ? .numberRange : nil)
     }
   }
 
@@ -55,12 +64,20 @@ extension Request {
 
   /// The query's names and values, in order. A plus is a space there, as HTML forms and most clients
   /// write it; a plus itself comes as `%2B`.
-  var queryItems: [(name: String, value: String)] {
-    var uri = uri
-    if let query = uri.query, query.utf8.contains(UInt8(ascii: "+")) {
-      uri = URI("/?" + query.map { $0 == "+" ? "%20" : String($0) }.joined())
+  ///
+  /// - Throws: `.invalid` for what is no percent-encoded UTF-8 (RFC 3986 §2.1): read as U+FFFD, two
+  ///   different names would be one.
+  func queryItems() throws(ConversationError) -> [(name: String, value: String)] {
+    guard let query = uri.query else { return [] }
+    var items: [(name: String, value: String)] = []
+    for item in query.utf8.split(separator: UInt8(ascii: "&")) {
+      let parts = item.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
+      guard let name = decoded(parts[0]), let value = parts.count == 2 ? decoded(parts[1]) : "" else {
+        throw ConversationError(.invalid, "The query is not percent-encoded UTF-8.")
+      }
+      items.append((name: name, value: value))
     }
-    return uri.queryParameters.map { (name: String($0.key), value: String($0.value)) }
+    return items
   }
 
   /// The header `Idempotency-Key`; nil without one.
@@ -97,7 +114,7 @@ struct Query {
 
   /// - Throws: `.invalid` for a name that is not known here or comes twice.
   init(_ request: Request, allowing names: [String]) throws(ConversationError) {
-    for (name, value) in request.queryItems {
+    for (name, value) in try request.queryItems() {
       guard names.contains(name) else {
         throw ConversationError(
           .invalid,
@@ -137,6 +154,31 @@ struct Query {
   private func wrong(_ name: String, _ wanted: String) -> ConversationError {
     ConversationError(.invalid, "The query parameter \(name) must be \(wanted).", field: name)
   }
+}
+
+/// The text behind a percent-encoded part of a query; nil if there is none.
+private func decoded(_ part: Substring.UTF8View) -> String? {
+  var bytes: [UInt8] = []
+  bytes.reserveCapacity(part.count)
+  var rest = part[...]
+  while let byte = rest.popFirst() {
+    switch byte {
+    case UInt8(ascii: "+"):
+      bytes.append(UInt8(ascii: " "))
+    case UInt8(ascii: "%"):
+      guard let high = rest.popFirst().flatMap(hexDigit), let low = rest.popFirst().flatMap(hexDigit) else {
+        return nil
+      }
+      bytes.append(high << 4 | low)
+    default:
+      bytes.append(byte)
+    }
+  }
+  return String(validating: bytes, as: UTF8.self)
+}
+
+private func hexDigit(_ byte: UInt8) -> UInt8? {
+  Character(Unicode.Scalar(byte)).hexDigitValue.flatMap { UInt8(exactly: $0) }
 }
 
 /// Digits only, and no more than fit: `Int(_:)` would take signs.

@@ -12,6 +12,7 @@ import Wire
 struct SupabaseDoor: Sendable {
   let store: any Store
   let authenticator: Authenticator
+  let limiter: RateLimiter
 
   func addRoutes(to router: Router<ServerContext>) {
     router.route("/rest/v1/rpc/{function}", [.post: call, .get: call])
@@ -22,7 +23,7 @@ struct SupabaseDoor: Sendable {
   @Sendable private func call(_ request: Request, _ context: ServerContext) async throws -> Response {
     let role = try await role(of: request)
     let name = context.parameters.get("function") ?? ""
-    let query = request.method == .post ? nil : request.queryItems
+    let query = request.method == .post ? nil : try request.queryItems()
     guard let function = RPCFunction(rawValue: name) else {
       let names: [String]
       if let query {
@@ -165,8 +166,14 @@ struct SupabaseDoor: Sendable {
 
   // MARK: Reading a call
 
-  /// Both headers, as Supabase's gateway and PostgREST behind it check them.
   private func role(of request: Request) async throws -> Role {
+    let role = try await provenRole(of: request)
+    if case .principal(let principal) = role { try limiter.admit(principal) }
+    return role
+  }
+
+  /// Both headers, as Supabase's gateway and PostgREST behind it check them.
+  private func provenRole(of request: Request) async throws -> Role {
     guard let key = request.headers[.apiKey] ?? request.headers[.authorization].flatMap(bearerToken) else {
       throw PostgRESTError.noKey
     }

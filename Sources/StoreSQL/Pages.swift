@@ -17,9 +17,11 @@ extension SQLStore {
         guard try reader.holds(message, on: connection) else { throw MessageCursors.notOnPath }
       }
       let window = PageWindow(place.placement, limit: page.limit, head: branch.headPosition)
-      let (messages, forks) = try reader.read(window, on: connection)
+      let (messages, isFull, forks) = try reader.read(window, bytes: page.bytes ?? .max, on: connection)
+      let rest = isFull ? messages.last.map { $0.position + 1...window.end - 1 } : nil
       return MessagePage(
-        conversation: conversation.id, messages: messages, forks: forks, branch: branch.number,
+        conversation: conversation.id, messages: messages, rest: rest,
+        forks: forks, branch: branch.number,
         before: window.hasBefore ? cursors.text(branch.number, window.first) : nil,
         after: window.hasAfter ? cursors.text(branch.number, window.end - 1) : nil,
         headPosition: branch.headPosition, version: conversation.version)
@@ -132,6 +134,9 @@ private struct MessageCursors {
   }
 }
 
+/// Ends the reading of a page that has reached its bytes.
+private struct PageIsFull: Error {}
+
 /// Reads the path that ends at a branch's head.
 private struct PathReader {
   /// Where a branch leaves its parent, and where it ends.
@@ -161,23 +166,35 @@ private struct PathReader {
     }
   }
 
+  /// - Parameter bytes: After so many the messages break off.
   func read<Connection: SQLConnection>(
-    _ window: PageWindow, on connection: Connection
-  ) throws -> (messages: [Message], forks: [Fork]) {
-    guard let positions = window.positions else { return ([], []) }
+    _ window: PageWindow, bytes: Int, on connection: Connection
+  ) throws -> (messages: [Message], isFull: Bool, forks: [Fork]) {
+    guard let positions = window.positions else { return ([], false, []) }
     let segments = try segments(of: positions, on: connection)
     var messages: [Message] = []
     messages.reserveCapacity(positions.count)
-    for segment in segments {
-      try connection.forEachRow(
-        Statements.messagesOfBranch,
-        [
-          .id(conversation.id), .integer(segment.branch), .integer(segment.positions.lowerBound),
-          .integer(segment.positions.upperBound), .integer(positions.count),
-        ]
-      ) { messages.append(try Message($0)) }
+    var bytesLeft = bytes
+    var isFull = false
+    do {
+      for segment in segments {
+        try connection.forEachRow(
+          Statements.messagesOfBranch,
+          [
+            .id(conversation.id), .integer(segment.branch), .integer(segment.positions.lowerBound),
+            .integer(segment.positions.upperBound), .integer(positions.count),
+          ]
+        ) { row in
+          guard bytesLeft > 0 else { throw PageIsFull() }
+          let message = try Message(row)
+          messages.append(message)
+          bytesLeft -= message.content.utf8.count + message.metadata.text.utf8.count + message.entities.text.utf8.count
+        }
+      }
+    } catch is PageIsFull {
+      isFull = true
     }
-    return (messages, try forks(of: positions, segments, on: connection))
+    return (messages, isFull, try forks(of: positions, segments, on: connection))
   }
 
   /// Whether a message stands on the path.

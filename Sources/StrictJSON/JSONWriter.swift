@@ -26,6 +26,12 @@ public struct JSONWriter: Sendable {
   /// The text so far, as a string.
   public var text: String { String(decoding: bytes, as: UTF8.self) }
 
+  /// Hands out the text so far and goes on behind it: for a text that is sent in pieces.
+  public mutating func takeBytes() -> [UInt8] {
+    defer { bytes.removeAll() }
+    return bytes
+  }
+
   /// Opens an object, as an element, a member's value or the whole text.
   public mutating func beginObject() {
     begin(UInt8(ascii: "{"))

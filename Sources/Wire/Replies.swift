@@ -78,9 +78,21 @@ extension JSONWriter {
   }
 
   public mutating func page(_ page: MessagePage) {
+    beginPage()
+    for message in page.messages { self.message(message) }
+    endPage(page)
+  }
+
+  /// Opens a page; its messages come next, from one reading or from several.
+  public mutating func beginPage() {
     beginObject()
     key("data")
-    list(page.messages) { $0.message($1) }
+    beginArray()
+  }
+
+  /// Ends a page with everything but its messages.
+  public mutating func endPage(_ page: MessagePage) {
+    endArray()
     key("forks")
     list(page.forks) { writer, fork in
       writer.beginObject()

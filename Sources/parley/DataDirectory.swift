@@ -86,7 +86,16 @@ struct DataDirectory {
 
   private func readOrMake(_ name: String, _ make: () -> String) throws -> [UInt8] {
     let file = path + "/" + name
-    if let bytes = try Self.read(file) { return bytes }
+    if let bytes = try Self.read(file) {
+      var status = stat()
+      guard stat(file, &status) == 0, status.st_mode & 0o077 == 0 else {
+        throw CommandFailure(
+          .configuration,
+          "The file \(file) is open to others: chmod 600 it. If they may have read it, remove it and start again; "
+            + "a new one is made, and what the old one gave ends.")
+      }
+      return bytes
+    }
     // Written aside, synced and linked: whoever comes first wins, and nobody ever sees half a secret.
     let aside = "\(file).\(getpid())"
     let descriptor = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)

@@ -25,6 +25,10 @@ struct Parley: AsyncParsableCommand {
       } else {
         try command.run()
       }
+      // A token that nobody could read was not given out.
+      guard fflush(nil) == 0 else {
+        throw CommandFailure(.inputOutput, "Cannot write to standard output: \(String(cString: strerror(errno))).")
+      }
     } catch {
       guard let failure = CommandFailure(error) else { exit(withError: error) }
       printToStandardError("parley: \(failure.message)")

@@ -21,14 +21,24 @@ struct Serve: AsyncParsableCommand {
   private static let graceSeconds = 6
 
   func run() async throws {
+    let memory = MemoryService()
     let settings = try await Settings(flags, listen: listen)
     // All settings are read before anything is made.
     let address = try settings.listenAddress()
     let shownAddress = (address.host.contains(":") ? "[\(address.host)]" : address.host) + ":"
     let storePath = try settings.storePath()
+    var (connections, rates) = (try settings.connectionLimits(), try settings.rateLimits())
     let (format, level) = (try settings.logFormat(), try settings.logLevel())
     LoggingSystem.bootstrap { LineLogHandler(label: $0, format: format, level: level) }
     let logger = Logger(label: "parley")
+
+    let possible = Self.raiseFileLimit() - Self.otherFiles
+    if connections.connections > possible {
+      logger.warning(
+        "fewer connections than set, because the system allows fewer open files",
+        metadata: ["max_connections": "\(connections.connections)", "possible": "\(possible)"])
+      connections.connections = max(1, possible)
+    }
 
     let directory = try DataDirectory(settings.dataDirectory)
     let lock = try directory.lock()
@@ -45,7 +55,8 @@ struct Serve: AsyncParsableCommand {
     }
     let server = ConversationServer(
       store: open.store, credentials: credentials,
-      configuration: .init(host: address.host, port: address.port), logger: logger
+      configuration: .init(host: address.host, port: address.port, connections: connections, rates: rates),
+      logger: logger
     ) { port in
       logger.notice(
         "listening",
@@ -54,6 +65,7 @@ struct Serve: AsyncParsableCommand {
     var configuration = ServiceGroupConfiguration(
       services: [
         // Stopped in reverse order: the server first, while the store still finishes what it began.
+        .init(service: memory),
         .init(service: ErasureService(store: open.store)),
         .init(service: server),
       ],
@@ -71,6 +83,24 @@ struct Serve: AsyncParsableCommand {
           + "choose another address with --listen.")
     }
     logger.notice("stopped")
+  }
+}
+
+extension Serve {
+  /// Files that a server has open besides its connections: the store, its readers, event loops, refused
+  /// connections.
+  private static let otherFiles = 192
+
+  /// Raises the limit of open files to what the system allows, and returns it.
+  ///
+  /// Out of files, the server could not even refuse a connection.
+  private static func raiseFileLimit() -> Int {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1_024 }
+    limit.rlim_cur = limit.rlim_max
+    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    return Int(clamping: limit.rlim_cur)
   }
 }
 

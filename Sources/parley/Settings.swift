@@ -1,7 +1,9 @@
 import ArgumentParser
 import Configuration
+import ConversationServer
 import Glibc
 import Logging
+import NIOCore
 import SystemPackage
 
 /// Everything that can be set, with its names and what it is for. The order is that of the file.
@@ -10,6 +12,13 @@ enum Setting: String, CaseIterable {
   case dataDirectory = "data_dir"
   case store
   case secretFile = "jwt_secret_file"
+  case connections = "max_connections"
+  case headSeconds = "head_seconds"
+  case idleSeconds = "idle_seconds"
+  case transferSeconds = "transfer_seconds"
+  case userRate = "rate_limit_user"
+  case addressRate = "rate_limit_address"
+  case trustedProxies = "trusted_proxies"
   case logLevel = "log_level"
   case logFormat = "log_format"
 
@@ -20,7 +29,12 @@ enum Setting: String, CaseIterable {
     switch self {
     case .listen: "127.0.0.1:7275"
     case .dataDirectory: Self.defaultDataDirectory
-    case .store, .secretFile: nil
+    case .store, .secretFile, .trustedProxies: nil
+    case .connections: "4096"
+    case .headSeconds: "20"
+    case .idleSeconds: "75"
+    case .transferSeconds: "30"
+    case .userRate, .addressRate: "0"
     case .logLevel: "info"
     case .logFormat: "auto"
     }
@@ -46,6 +60,29 @@ enum Setting: String, CaseIterable {
         "A file with the secret that signs tokens, at least 32 bytes; a trailing newline does not count.",
         "Default: <data_dir>/secret, made on the first start.",
       ]
+    case .connections:
+      [
+        "Connections that may be open at once; one more is told 503. Fewer where the system allows fewer",
+        "open files.",
+      ]
+    case .headSeconds:
+      ["Seconds in which the first request of a connection must have come."]
+    case .idleSeconds:
+      ["Seconds without a request after which a connection is closed."]
+    case .transferSeconds:
+      [
+        "Seconds in which a request's body must have come, one more for every 16 KiB, and in which a",
+        "client must have taken some of its answer.",
+      ]
+    case .userRate:
+      ["Requests a minute of one user; 0 for no limit. More are told 429. The service role has none."]
+    case .addressRate:
+      ["Requests a minute from one address (of IPv6, one /64); 0 for no limit."]
+    case .trustedProxies:
+      [
+        "Addresses of reverse proxies, separated by commas, whose X-Forwarded-For names the client.",
+        "Default: none.",
+      ]
     case .logLevel:
       ["trace, debug, info, notice, warning, error or critical."]
     case .logFormat:
@@ -59,6 +96,7 @@ enum Setting: String, CaseIterable {
     case .dataDirectory: "/var/lib/parley"
     case .store: "sqlite:/var/lib/parley/parley.sqlite"
     case .secretFile: "/etc/parley/secret"
+    case .trustedProxies: "10.0.0.2, 10.0.0.3"
     default: builtIn ?? ""
     }
   }
@@ -215,6 +253,39 @@ struct Settings {
     var host = String(text[..<colon])
     if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
     return (host, port)
+  }
+
+  /// A whole number within a range.
+  func number(_ setting: Setting, in range: ClosedRange<Int>) throws -> Int {
+    guard let number = Int(self[setting].text), range.contains(number) else {
+      throw CommandFailure(
+        .configuration,
+        "\(setting.rawValue) must be a whole number from \(range.lowerBound) to \(range.upperBound).")
+    }
+    return number
+  }
+
+  /// What connections may cost.
+  func connectionLimits() throws -> ConnectionLimits {
+    ConnectionLimits(
+      connections: try number(.connections, in: 1...1_000_000), headSeconds: try number(.headSeconds, in: 1...3_600),
+      idleSeconds: try number(.idleSeconds, in: 1...86_400),
+      transferSeconds: try number(.transferSeconds, in: 1...3_600))
+  }
+
+  func rateLimits() throws -> RateLimits {
+    func rate(_ setting: Setting) throws -> Int? {
+      let perMinute = try number(setting, in: 0...1_000_000)
+      return perMinute == 0 ? nil : perMinute
+    }
+    let proxies = self[.trustedProxies].text.split(separator: ",").map { name in
+      String(name.drop { $0 == " " }.prefix { $0 != " " })
+    }
+    guard proxies.allSatisfy({ (try? SocketAddress(ipAddress: $0, port: 0)) != nil }) else {
+      throw CommandFailure(.configuration, "trusted_proxies must be IP addresses, separated by commas.")
+    }
+    return RateLimits(
+      perUser: try rate(.userRate), perAddress: try rate(.addressRate), trustedProxies: Set(proxies))
   }
 
   func logLevel() throws -> Logger.Level {

@@ -46,7 +46,8 @@ struct Token: AsyncParsableCommand {
   /// Nil unless the text is a number with a unit, and the product no more than ten years.
   private var seconds: Int? {
     let units: [Character: Int] = ["s": 1, "m": 60, "h": 3_600, "d": 86_400]
-    guard let unit = ttl.last.flatMap({ units[$0] }), let number = Int(ttl.dropLast()), number > 0,
+    guard let unit = ttl.last.flatMap({ units[$0] }), ttl.first != "+", let number = Int(ttl.dropLast()),
+      number > 0,
       number <= 10 * 366 * 86_400 / unit
     else { return nil }
     return number * unit

@@ -21,7 +21,8 @@ private let outside: [String: Set<String>] = [
   "StoreSQLite": ["Glibc", "Synchronization"],
   "Wire": [],
   "ConversationServer": [
-    "Crypto", "Foundation", "HTTPTypes", "Hummingbird", "HummingbirdCore", "JWTKit", "Logging", "NIOCore",
+    "Crypto", "Foundation", "Glibc", "HTTPTypes", "Hummingbird", "HummingbirdCore", "JWTKit", "Logging", "NIOCore",
+    "NIOHTTP1", "NIOHTTPTypes", "NIOHTTPTypesHTTP1",
     "ServiceLifecycle", "Synchronization",
   ],
   "parley": [

@@ -218,6 +218,39 @@ import Testing
     }
   }
 
+  /// Sent in pieces, it has to be the same to a client as one that was not.
+  @Test func `a page of long messages is like any other page`() async throws {
+    try await RunningServer.with { server in
+      let (_, token) = try await server.user()
+      let path = "/v1/conversations/\(try await server.conversation(token))/messages"
+      for number in 1...12 {
+        let text = String(repeating: "\(number % 10)", count: Limits.contentBytes)
+        let body = #"{"role":"user","content":"\#(text)"}"#
+        #expect(try await server.send("POST", path, token: token, body: body).status == 201)
+      }
+      for (query, positions) in [
+        ("", 1...12), ("?limit=10", 3...12), ("?around=6&limit=7", 3...9), ("?after=2", 3...12),
+      ] {
+        let page = try await server.send("GET", path + query, token: token)
+        let data = try #require(page["data"]?.array).compactMap(\.object)
+        #expect(page.headers["content-length"] == nil, "\(query) came in one piece")
+        #expect(data.map { $0["position"]?.number?.int } == Array(positions))
+        #expect(
+          data.allSatisfy { message in
+            let content = message["content"]?.string ?? ""
+            return content.utf8.count == Limits.contentBytes
+              && content.hasPrefix("\((message["position"]?.number?.int ?? 0) % 10)")
+          })
+        let short = try await server.send("GET", path + query + (query.isEmpty ? "?" : "&") + "limit=1", token: token)
+        if !query.contains("limit") {
+          #expect(page.json.object?.members.map(\.key) == short.json.object?.members.map(\.key))
+        }
+        #expect(page["has_before"] == .bool(positions.lowerBound > 1))
+        #expect(page["head_position"]?.number?.int == 12 && page["version"]?.number?.int == 13)
+      }
+    }
+  }
+
   @Test func `foreign, unknown and malformed ids get the same bytes`() async throws {
     try await RunningServer.with { server in
       let (_, owner) = try await server.user()

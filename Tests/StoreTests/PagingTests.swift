@@ -63,6 +63,29 @@ import Testing
   }
 
   @Test(arguments: Backend.allCases)
+  func `a page breaks off behind the message that reaches its bytes, and names the rest`(backend: Backend) async throws
+  {
+    try await backend.withStore { store in
+      let conversation = try await store.opened(newUser())
+      try await store.appended(Array(repeating: String(repeating: "x", count: 1_000), count: 10), to: conversation)
+      func page(_ part: MessagePageRequest.Part, bytes: Int?) async throws -> MessagePage {
+        try await store.messages(
+          Path(.id(conversation.id)), MessagePageRequest(limit: 5, part, bytes: bytes), as: .user(conversation.userID))
+      }
+      for (part, first) in [(MessagePageRequest.Part.latest, 6), (.around(.position(4)), 2), (.after(.position(2)), 3)]
+      {
+        for (bytes, count) in [(1, 1), (1_000, 1), (2_500, 3), (4_900, 5), (nil, 5)] as [(Int?, Int)] {
+          let whole = try await page(part, bytes: nil)
+          let page = try await page(part, bytes: bytes)
+          #expect(page.messages.map(\.position) == Array(first..<first + count))
+          #expect(page.rest == (count == 5 ? nil : first + count...first + 4))
+          #expect((page.before, page.after) == (whole.before, whole.after))
+        }
+      }
+    }
+  }
+
+  @Test(arguments: Backend.allCases)
   func `a position, a message id and a cursor name the same place`(backend: Backend) async throws {
     try await backend.withStore { store in
       let conversation = try await store.opened(newUser())

@@ -37,6 +37,8 @@ PROMISES = (
     Promise("long_middle_cpu",   "… server CPU",                                                    1.3,     1.1, at_most=True),
     Promise("stored",            "Newest page, 1,000,000 stored against 10,000: latency",           1.3,     1.2, at_most=True),
     Promise("stored_cpu",        "… server CPU",                                                    1.3,     1.2, at_most=True),
+    Promise("slow_p99",          "Page p99 beside 500 slow clients, less 50 ms, against alone",      2.0,     1.0, at_most=True),
+    Promise("slow_memory",       "Resident memory after them against before",                       1.1,     1.0, at_most=True),
     Promise("memory_mb",         "Peak resident memory under load, 1,000,000 stored, MB",           120,     76,  at_most=True),
 )
 # fmt: on

@@ -10,12 +10,13 @@ from statistics import fmean
 import machine
 import raw
 import seeding
+import slow
 from former import former_system
 from load import BenchmarkError, Point, Recorder, Wrk
 from parley import Client, Conversation, Parley, parley
 from promises import CONNECTIONS, PAGE, PAGES_AT, SAVES_AT, WRITERS, Scale
 
-SUITES = ("saves", "raw", "pages", "cost")
+SUITES = ("saves", "raw", "pages", "cost", "slow")
 SETTLE_SECONDS = 1.0
 PAIR_SHARE = 0.5
 MIDDLES = 500
@@ -39,6 +40,35 @@ def run(plan: Plan, found: Recorder) -> None:
         measure_saves(plan, found)
     if plan.suites & {"pages", "cost"}:
         measure_pages(plan, found)
+    if "slow" in plan.suites:
+        measure_slow_clients(plan, found)
+
+
+def measure_slow_clients(plan: Plan, found: Recorder) -> None:
+    """Measure pages alone and beside slow clients, and the memory before and after those."""
+    machine.say(f"Slow clients, {slow.CONNECTIONS} for {slow.SECONDS} s")
+    with parley(plan.binary, plan.port, plan.directory, "slow") as server:
+        client = server.client()
+        conversation = server.new_conversation(client, 1, PAGE)
+        _append_one_each(client, [conversation] * PAGE)
+        long = server.new_conversation(client, 2, slow.LONG_MESSAGES)
+        slow.long_conversation(client, long)
+        # One whole long page first: its memory is the server's own way, not the slow clients' doing.
+        client.get(f"{long.path}?limit=200", long.token)
+        alone = found.add(server.load(plan.seconds).replay("page, alone", [conversation.page()], PAGES_AT))
+        _, before = machine.resident_megabytes(server.pid)
+        with slow.slow_clients(server.port, long) as attacked:
+            beside = found.add(server.load(slow.SECONDS).replay("page, beside slow clients", [conversation.page()], PAGES_AT))
+            _, under = machine.resident_megabytes(server.pid)
+        time.sleep(slow.QUIET_SECONDS)
+        _, after = machine.resident_megabytes(server.pid)
+    found.values["slow_p99"] = max(0.0, beside.p99_us - 50_000) / alone.p99_us
+    found.values["slow_memory"] = after / before
+    found.check(attacked.closed > 0, "No slow connection was closed.")
+    found.remarks.append(
+        f"Slow clients: {attacked.opened:,} connections opened, {attacked.closed:,} of them closed by the server; "
+        f"resident memory {before:.1f} MB before, {under:.1f} MB under, {after:.1f} MB after them."
+    )
 
 
 def measure_saves(plan: Plan, found: Recorder) -> None:

@@ -1,0 +1,313 @@
+import ConversationModel
+import HTTPTypes
+import HummingbirdCore
+import NIOCore
+import NIOHTTP1
+import StrictJSON
+import Synchronization
+import Wire
+
+/// How long and how many: what connections may cost.
+public struct ConnectionLimits: Sendable {
+  /// Open at the same time; one more is told 503 and closed.
+  public var connections: Int
+  /// Seconds for the first request's head to arrive.
+  public var headSeconds: Int
+  /// Seconds without a request after which a connection that has had one is closed.
+  public var idleSeconds: Int
+  /// Seconds for a request's body to arrive, one more for every `bytesPerSecond`; and for the next piece
+  /// of an answer to be taken.
+  public var transferSeconds: Int
+
+  /// A slower body than this is none: a phone in a tunnel does better.
+  static let bytesPerSecond = 16_384
+  /// Seconds between two looks at a connection; a limit may be overrun by so much.
+  static let lookSeconds = 5
+
+  public init(connections: Int = 4_096, headSeconds: Int = 20, idleSeconds: Int = 75, transferSeconds: Int = 30) {
+    self.connections = connections
+    self.headSeconds = headSeconds
+    self.idleSeconds = idleSeconds
+    self.transferSeconds = transferSeconds
+  }
+
+  fileprivate var look: TimeAmount {
+    .seconds(Int64(max(1, min(Self.lookSeconds, headSeconds / 4, idleSeconds / 4, transferSeconds / 4))))
+  }
+}
+
+/// The number of open connections.
+final class ConnectionCount: Sendable {
+  private let open = Atomic(0)
+
+  func enter() -> Int { open.add(1, ordering: .relaxed).newValue }
+  func leave() { open.subtract(1, ordering: .relaxed) }
+}
+
+/// Stands between the parser and the requests of one connection, and keeps both honest.
+///
+/// It closes connections that are too slow to send or to take, answers what never becomes a request
+/// (nonsense, a head that is too large, a connection too many), refuses to read on after an answer that
+/// did not want the rest of its request, and lets every answer that was begun leave before a close.
+///
+/// All state belongs to the connection's event loop.
+final class ConnectionWatch: ChannelDuplexHandler {
+  typealias InboundIn = HTTPServerRequestPart
+  typealias InboundOut = HTTPServerRequestPart
+  typealias OutboundIn = HTTPServerResponsePart
+  typealias OutboundOut = HTTPServerResponsePart
+
+  private let limits: ConnectionLimits
+  private let count: ConnectionCount
+  private var isCounted = false
+  private var look: Scheduled<Void>?
+
+  /// A request whose answer has not ended.
+  private struct Pending {
+    /// Whether the connection ends with its answer.
+    var isLast: Bool
+    let version: HTTPVersion
+  }
+
+  /// Oldest first.
+  private var pending = CircularBuffer<Pending>(initialCapacity: 1)
+  private var hasHadRequest = false
+  /// Whether the last request's body has not ended.
+  private var isReading = false
+  private var readBytes = 0
+  /// When the last thing began that has a limit: the connection, the body, the silence.
+  private var since = NIODeadline.now()
+
+  private var isAnswering = false
+  /// Since when the client has taken nothing of what waits for it.
+  private var blockedSince: NIODeadline?
+
+  /// Nothing more is read or written; what was written may leave.
+  private var isClosing = false
+  private var isQuiescing = false
+
+  init(limits: ConnectionLimits, count: ConnectionCount) {
+    self.limits = limits
+    self.count = count
+  }
+
+  // MARK: The connection
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    if context.channel.isActive { opened(context) }
+  }
+
+  func channelActive(context: ChannelHandlerContext) {
+    opened(context)
+    context.fireChannelActive()
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    if isCounted { count.leave() }
+    isCounted = false
+    look?.cancel()
+    context.fireChannelInactive()
+  }
+
+  private func opened(_ context: ChannelHandlerContext) {
+    guard !isCounted else { return }
+    isCounted = true
+    since = .now()
+    scheduleLook(context)
+    if count.enter() > limits.connections {
+      let error = ConversationError(.unavailable, "The server has as many connections as it takes; try again later.")
+      refuse(context, .serviceUnavailable, error)
+    }
+  }
+
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    switch event {
+    case is ChannelShouldQuiesceEvent:
+      isQuiescing = true
+      if pending.isEmpty { close(context, isUnread: false) }
+    case ChannelEvent.inputClosed where isClosing:
+      context.close(promise: nil)
+    default:
+      context.fireUserInboundEventTriggered(event)
+    }
+  }
+
+  // MARK: Requests
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    // The rest of a request whose answer is out.
+    if isClosing { return }
+    let part = unwrapInboundIn(data)
+    switch part {
+    case .head(let head):
+      let hosts = head.headers["host"].count
+      guard hosts == 1 || (hosts == 0 && head.version == .http1_0) else {
+        return refuse(context, .badRequest, ConversationError(.invalid, "A request names its host once."))
+      }
+      // A client of HTTP/1.0 knows no chunks; the end of its connection is the end of its answer.
+      let isLast = !head.isKeepAlive || head.version == .http1_0
+      pending.append(Pending(isLast: isLast, version: head.version))
+      (hasHadRequest, isReading, readBytes, since) = (true, true, 0, .now())
+      // Only a body that will be read is asked for; a larger one is answered at once.
+      if pending.count == 1, head.headers["expect"].first?.lowercased() == "100-continue",
+        head.headers["content-length"].first.flatMap({ Int($0) }) ?? 0 <= Limits.bodyBytes
+      {
+        context.writeAndFlush(
+          wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .continue))), promise: nil)
+      }
+    case .body(let bytes):
+      readBytes += bytes.readableBytes
+    case .end:
+      isReading = false
+    }
+    context.fireChannelRead(data)
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    guard let error = error as? HTTPParserError, !isClosing else { return context.fireErrorCaught(error) }
+    guard pending.isEmpty else {
+      // The last request's own task hears of it where it reads the body, and answers.
+      pending[pending.index(before: pending.endIndex)].isLast = true
+      return context.fireErrorCaught(error)
+    }
+    if error == .headerOverflow {
+      let limits =
+        "The head of a request holds \(Limits.headerFields) fields and \(Limits.headerBytes) bytes at most, one field "
+        + "\(Limits.headerFieldBytes) bytes."
+      refuse(context, .requestHeaderFieldsTooLarge, ConversationError(.tooLarge, limits))
+    } else {
+      refuse(context, .badRequest, ConversationError(.invalid, "This is no HTTP/1.1 request."))
+    }
+  }
+
+  // MARK: Answers
+
+  func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+    guard !isClosing, !pending.isEmpty else {
+      promise?.fail(ChannelError.ioOnClosedChannel)
+      return
+    }
+    switch unwrapOutboundIn(data) {
+    case .head(var head):
+      isAnswering = true
+      // What is left of the request will not be read.
+      if isQuiescing || (isReading && pending.count == 1) { pending[pending.startIndex].isLast = true }
+      if pending[pending.startIndex].isLast { head.headers.replaceOrAdd(name: "connection", value: "close") }
+      head.version = pending[pending.startIndex].version
+      context.write(wrapOutboundOut(.head(head)), promise: promise)
+    case .body(.byteBuffer(let bytes)) where bytes.readableBytes > Self.sliceBytes:
+      writeSlices(context, bytes, promise)
+    case .body:
+      context.write(data, promise: promise)
+    case .end:
+      isAnswering = false
+      let isLast = pending.removeFirst().isLast || isQuiescing
+      since = .now()
+      context.write(data, promise: promise)
+      if isLast { close(context, isUnread: isReading) }
+    }
+  }
+
+  /// Bytes after which it is noted that a client takes its answer.
+  private static let sliceBytes = 65_536
+
+  /// Writes a large buffer in pieces, each of which tells that it has left.
+  private func writeSlices(_ context: ChannelHandlerContext, _ bytes: ByteBuffer, _ promise: EventLoopPromise<Void>?) {
+    var bytes = bytes
+    let watch = NIOLoopBound(self, eventLoop: context.eventLoop)
+    while let slice = bytes.readSlice(length: min(bytes.readableBytes, Self.sliceBytes)), slice.readableBytes > 0 {
+      let sent = context.eventLoop.makePromise(of: Void.self)
+      sent.futureResult.whenSuccess { if watch.value.blockedSince != nil { watch.value.blockedSince = .now() } }
+      if bytes.readableBytes == 0 { sent.futureResult.cascade(to: promise) }
+      context.write(wrapOutboundOut(.body(.byteBuffer(slice))), promise: sent)
+    }
+  }
+
+  func channelWritabilityChanged(context: ChannelHandlerContext) {
+    if context.channel.isWritable {
+      blockedSince = nil
+    } else if blockedSince == nil {
+      blockedSince = .now()
+    }
+    context.fireChannelWritabilityChanged()
+  }
+
+  /// Answers in place of the requests' task, and closes.
+  private func refuse(_ context: ChannelHandlerContext, _ status: HTTPResponseStatus, _ error: ConversationError) {
+    let requestID = newRequestID()
+    var body = JSONWriter(reserving: 256)
+    body.problem(error, status: Int(status.code), title: status.reasonPhrase, requestID: requestID)
+    var headers: HTTPHeaders = [
+      "content-type": "application/problem+json", "content-length": "\(body.bytes.count)", "x-request-id": requestID,
+      "connection": "close",
+    ]
+    if error.code == .unavailable { headers.add(name: "retry-after", value: Response.retryAfter) }
+    context.write(
+      wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: status, headers: headers))), promise: nil)
+    context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: body.bytes)))), promise: nil)
+    context.write(wrapOutboundOut(.end(nil)), promise: nil)
+    close(context, isUnread: true)
+  }
+
+  // MARK: Closing
+
+  /// Seconds in which a client may take in the last answer. Closed at once, with bytes of its request
+  /// unread, the connection would be reset, and the answer lost on the way.
+  private static let lingerSeconds: Int64 = 2
+
+  func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+    guard mode == .output else { return context.close(mode: mode, promise: promise) }
+    // Passed on, it would close both sides of a connection whose client has closed its own, and drop
+    // what has not left yet.
+    close(context, isUnread: isReading)
+    promise?.succeed()
+  }
+
+  /// Lets what was written leave, and closes.
+  ///
+  /// - Parameter isUnread: Whether the client may have sent what was not read: then it has time to take
+  ///   the answer in first.
+  private func close(_ context: ChannelHandlerContext, isUnread: Bool) {
+    guard !isClosing else { return }
+    isClosing = true
+    since = .now()
+    let left = context.eventLoop.makePromise(of: Void.self)
+    let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+    left.futureResult.whenComplete { _ in
+      guard isUnread else { return bound.value.close(promise: nil) }
+      bound.value.close(mode: .output, promise: nil)
+      bound.value.eventLoop.scheduleTask(in: .seconds(Self.lingerSeconds)) { bound.value.close(promise: nil) }
+    }
+    // Empty, and in order: it has left when everything before it has.
+    context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(ByteBuffer()))), promise: left)
+  }
+
+  // MARK: Time
+
+  private func scheduleLook(_ context: ChannelHandlerContext) {
+    let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+    look = context.eventLoop.scheduleTask(in: limits.look) {
+      let (watch, context) = bound.value
+      watch.lookAtTime(context)
+    }
+  }
+
+  private func lookAtTime(_ context: ChannelHandlerContext) {
+    let now = NIODeadline.now()
+    func isOver(_ start: NIODeadline, _ seconds: Int, bytes: Int = 0) -> Bool {
+      now > start + .seconds(Int64(seconds + bytes / ConnectionLimits.bytesPerSecond))
+    }
+    if let blockedSince {
+      if isOver(blockedSince, limits.transferSeconds) { return context.close(promise: nil) }
+    } else if isClosing {
+      if isOver(since, limits.transferSeconds) { return context.close(promise: nil) }
+    } else if isReading, !isAnswering {
+      if isOver(since, limits.transferSeconds, bytes: readBytes) {
+        refuse(context, .requestTimeout, ConversationError(.invalid, "The request's body did not arrive in time."))
+      }
+    } else if pending.isEmpty {
+      if isOver(since, hasHadRequest ? limits.idleSeconds : limits.headSeconds) { return context.close(promise: nil) }
+    }
+    scheduleLook(context)
+  }
+}
