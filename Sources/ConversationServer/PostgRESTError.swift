@@ -31,7 +31,10 @@ struct PostgRESTError: Error {
   init(_ error: ConversationError, status: HTTPResponse.Status) {
     let code: String
     switch error.code {
-    case .invalid: code = status == .badRequest ? "PGRST102" : "PGRST100"
+    case .invalid where error.rule == .numberRange:
+      self.init(status, "22003", "value overflows numeric format", details: error.message)
+      return
+    case .invalid: code = status == .methodNotAllowed ? "PGRST117" : "PGRST102"
     case .unauthenticated: code = "PGRST301"
     case .forbidden: code = "42501"
     case .notFound: code = "PGRST125"
@@ -74,8 +77,11 @@ extension PostgRESTError {
     return error
   }
 
-  static func noFunction(_ name: String, _ arguments: [String]) -> PostgRESTError {
-    let list = arguments.sorted().map(shown).joined(separator: ", ")
+  /// - Parameters:
+  ///   - arguments: The names that the caller gave, in any order.
+  ///   - known: Those of them that a function of ours has; they are our own words and stand in full.
+  static func noFunction(_ name: String, _ arguments: [String], known: [String] = []) -> PostgRESTError {
+    let list = shown(arguments, known: known)
     let name = shown(name)
     let called = arguments.isEmpty ? "\(name) without parameters" : "\(name)(\(list))"
     return PostgRESTError(
@@ -96,11 +102,60 @@ extension PostgRESTError {
       .badRequest, "22P02", "invalid input syntax for type \(type): \"\(shown(input))\"")
   }
 
+  static func integerRange(_ input: String) -> PostgRESTError {
+    PostgRESTError(.badRequest, "22003", "value \"\(shown(input))\" is out of range for type integer")
+  }
+
   static func null(_ column: String, of table: String) -> PostgRESTError {
     PostgRESTError(
       .badRequest, "23502", "null value in column \"\(column)\" of relation \"\(table)\" violates not-null constraint")
   }
 
-  /// The part of a caller's input that an error may repeat.
-  static func shown(_ input: String) -> String { String(input.unicodeScalars.prefix(64)) }
+  static func noTable(_ name: String) -> PostgRESTError {
+    PostgRESTError(.notFound, "PGRST205", "Could not find the table 'public.\(shown(name))' in the schema cache")
+  }
+
+  static func noColumn(_ name: String, of table: String) -> PostgRESTError {
+    PostgRESTError(.badRequest, "42703", "column \(table).\(shown(name)) does not exist")
+  }
+
+  static func notPermitted(onTable table: String, as role: Role, hint: String) -> PostgRESTError {
+    PostgRESTError(
+      role == .anonymous ? .unauthorized : .forbidden, "42501", "permission denied for table \(table)", hint: hint)
+  }
+
+  static func noSuchRange(_ details: String) -> PostgRESTError {
+    PostgRESTError(.rangeNotSatisfiable, "PGRST103", "Requested range not satisfiable", details: details)
+  }
+
+  /// A part of a query string that cannot be read.
+  ///
+  /// - Parameter part: What it is: `filter`, `select parameter`, `order` ….
+  static func unreadable(_ part: String, _ input: String, _ details: String, hint: String) -> PostgRESTError {
+    PostgRESTError(
+      .badRequest, "PGRST100", "failed to parse \(part) (\(shown(input)))", details: details, hint: hint)
+  }
+
+  /// The part of a caller's input that an error may repeat: 64 characters, none of them a control
+  /// character.
+  static func shown(_ input: String, _ characters: Int = 64) -> String {
+    let plain = input.unicodeScalars.lazy.filter { $0.value >= 0x20 && !(0x7F...0x9F).contains($0.value) }
+    return String(String.UnicodeScalarView(plain.prefix(characters)))
+  }
+
+  /// Sorted names, of which those that are not ours are cut at 64 characters altogether.
+  private static func shown(_ names: [String], known: [String]) -> String {
+    var left = 64
+    var list: [String] = []
+    for name in Set(names).sorted() {
+      if known.contains(name) {
+        list.append(name)
+      } else if left > 0 {
+        let part = shown(name, left)
+        list.append(part)
+        left -= max(1, part.unicodeScalars.count)
+      }
+    }
+    return list.joined(separator: ", ")
+  }
 }

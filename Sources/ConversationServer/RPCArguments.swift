@@ -27,7 +27,7 @@ struct RPCArguments {
     let names = object.members.map(\.key)
     let known = signature.required + signature.optional
     guard names.allSatisfy(known.contains), signature.required.allSatisfy(names.contains) else {
-      throw .noFunction(signature.name, names)
+      throw .noFunction(signature.name, names, known: known)
     }
     values = object
   }
@@ -44,7 +44,8 @@ struct RPCArguments {
       }
     }
     guard let object = JSONObject(members: members) else {
-      throw PostgRESTError.noFunction(signature.name, query.map(\.name))
+      throw PostgRESTError.noFunction(
+        signature.name, query.map(\.name), known: signature.required + signature.optional)
     }
     try self.init(.object(object), of: signature)
   }
@@ -54,7 +55,7 @@ struct RPCArguments {
   /// Nil when missing or null.
   func uuid<Entity>(_ name: String) throws(PostgRESTError) -> Identifier<Entity>? {
     guard let text = text(name) else { return nil }
-    guard let id = Identifier<Entity>(text) else { throw .badSyntax("uuid", text) }
+    guard let id = Identifier<Entity>(postgres: text) else { throw .badSyntax("uuid", text) }
     return id
   }
 
@@ -66,16 +67,7 @@ struct RPCArguments {
 
   func integer(_ name: String) throws(PostgRESTError) -> Int? {
     guard let text = text(name) else { return nil }
-    let digits = text.trimmingSpaces
-    guard let number = Int(digits) else {
-      // A whole number that does not fit is another error than something that is none.
-      if wholeNumberOfAnySize(digits) {
-        throw Self.integerRange(text)
-      }
-      throw .badSyntax("integer", text)
-    }
-    guard Int(Int32.min)...Int(Int32.max) ~= number else { throw Self.integerRange(text) }
-    return number
+    return try Int(postgres: text)
   }
 
   func confidence(_ name: String) throws(PostgRESTError) -> Confidence? {
@@ -103,14 +95,4 @@ struct RPCArguments {
     guard let value = values[name], !value.isNull else { return nil }
     return value
   }
-
-  private static func integerRange(_ text: String) -> PostgRESTError {
-    PostgRESTError(
-      .badRequest, "22003", "value \"\(PostgRESTError.shown(text))\" is out of range for type integer")
-  }
-}
-
-private func wholeNumberOfAnySize(_ text: some StringProtocol) -> Bool {
-  let digits = text.utf8.first == UInt8(ascii: "-") ? text.dropFirst() : text[...]
-  return !digits.isEmpty && digits.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
 }

@@ -4,52 +4,68 @@ import Hummingbird
 import StrictJSON
 import Wire
 
-/// The Supabase door, `/rest/v1/rpc`: the three functions of the former system, as its programs call
-/// them through PostgREST's clients.
+/// The Supabase door, `/rest/v1`: the three functions of the former system and its two tables, as its
+/// programs use them through PostgREST's clients.
 ///
 /// Each function is a few calls of the store; what is particular here is how arguments are read and
-/// how answers and errors look.
+/// how answers and errors look. Tables are for reading; `TableReader` does that.
 struct SupabaseDoor: Sendable {
   let store: any Store
   let authenticator: Authenticator
   let limiter: RateLimiter
 
   func addRoutes(to router: Router<ServerContext>) {
-    router.route("/rest/v1/rpc/{function}", [.post: call, .get: call])
     router.route(
-      "/rest/v1/{table}", [.post: refuseWrite, .put: refuseWrite, .patch: refuseWrite, .delete: refuseWrite])
+      "/rest/v1/rpc/{function}",
+      [.get: call, .post: call, .put: refuseMethod, .patch: refuseMethod, .delete: refuseMethod])
+    router.route(
+      "/rest/v1/{table}",
+      [.get: read, .post: refuseWrite, .put: refuseWrite, .patch: refuseWrite, .delete: refuseWrite])
   }
 
   @Sendable private func call(_ request: Request, _ context: ServerContext) async throws -> Response {
     let role = try await role(of: request)
     let name = context.parameters.get("function") ?? ""
-    let query = request.method == .post ? nil : try request.queryItems()
+    let isPost = request.method == .post
     guard let function = RPCFunction(rawValue: name) else {
-      let names: [String]
-      if let query {
-        names = query.map(\.name)
-      } else {
-        names = try await request.json().object?.members.map(\.key) ?? []
-      }
-      throw PostgRESTError.noFunction(name, names)
+      let names = isPost ? try await request.json().object?.members.map(\.key) : try request.queryWords().map(\.name)
+      throw PostgRESTError.noFunction(name, names ?? [])
     }
     let signature = function.signature
-    let arguments: RPCArguments
-    if let query {
-      guard !signature.writes else {
-        throw PostgRESTError(
-          .methodNotAllowed, "25006", "cannot execute \(name) in a read-only transaction", hint: "Call it with POST.")
-      }
-      arguments = try RPCArguments(query: query, of: signature)
-    } else {
-      arguments = try RPCArguments(try await request.json(), of: signature)
+    guard isPost || !signature.writes else {
+      var error = PostgRESTError(
+        .methodNotAllowed, "25006", "cannot execute \(name) in a read-only transaction", hint: "Call it with POST.")
+      error.headers[.allow] = "POST"
+      throw error
     }
+    let query = try RPCQuery(request)
+    let arguments =
+      isPost
+      ? try RPCArguments(try await request.json(), of: signature)
+      : try RPCArguments(query: query.arguments, of: signature)
     guard case .principal(let principal) = role else { throw PostgRESTError.notPermitted(name, as: role) }
     switch function {
     case .getOrCreate: return try await getOrCreate(arguments, as: principal)
     case .storeMessage: return try await storeMessage(arguments, as: principal)
-    case .history: return try await history(arguments, counting: request.wantsExactCount, as: principal)
+    case .history:
+      let format = try RowFormat(request)
+      let rows = try TableQuery(query.rows, of: Table.history.shape, request)
+      return try .rows(try await history(arguments, rows, as: principal), format)
     }
+  }
+
+  @Sendable private func read(_ request: Request, _ context: ServerContext) async throws -> Response {
+    let role = try await role(of: request)
+    let name = context.parameters.get("table") ?? ""
+    guard let shape = [Table.conversations.shape, Table.messages.shape].first(where: { $0.name == name }) else {
+      throw PostgRESTError.noTable(name)
+    }
+    guard case .principal(let principal) = role else {
+      throw PostgRESTError.notPermitted(onTable: name, as: role, hint: "Send a user's token or the service key.")
+    }
+    let format = try RowFormat(request)
+    let query = try TableQuery(request.queryWords(), of: shape, request)
+    return try .rows(try await TableReader.read(query, from: store, as: principal), format)
   }
 
   /// The former programs write through the functions; so does everybody here.
@@ -57,13 +73,17 @@ struct SupabaseDoor: Sendable {
     let role = try await role(of: request)
     let table = context.parameters.get("table") ?? ""
     guard let function = ["pam_conversations": RPCFunction.getOrCreate, "pam_messages": .storeMessage][table] else {
-      throw PostgRESTError(
-        .notFound, "PGRST205",
-        "Could not find the table 'public.\(PostgRESTError.shown(table))' in the schema cache")
+      throw PostgRESTError.noTable(table)
     }
-    throw PostgRESTError(
-      role == .anonymous ? .unauthorized : .forbidden, "42501", "permission denied for table \(table)",
-      hint: "Call the function \(function.rawValue) instead.")
+    throw PostgRESTError.notPermitted(
+      onTable: table, as: role, hint: "Call the function \(function.rawValue) instead.")
+  }
+
+  @Sendable private func refuseMethod(_ request: Request, _ context: ServerContext) async throws -> Response {
+    _ = try await role(of: request)
+    var error = PostgRESTError(.methodNotAllowed, "PGRST101", "Cannot use the \(request.method) method on RPC")
+    error.headers[.allow] = "GET, HEAD, POST"
+    throw error
   }
 
   // MARK: The functions
@@ -73,7 +93,13 @@ struct SupabaseDoor: Sendable {
     let open = OpenConversation(
       user: user, session: try session(arguments) ?? .default, context: try arguments.json("p_context"),
       replacesContext: true)
-    let receipt = try await store.apply(.open(open), as: principal)
+    let receipt: Receipt
+    do {
+      receipt = try await store.apply(.open(open), as: principal)
+    } catch {
+      guard error.code == .invalid else { throw error }
+      throw PostgRESTError(.badRequest, "22023", error.message)
+    }
     return .scalar(receipt.conversation?.id.description)
   }
 
@@ -121,47 +147,53 @@ struct SupabaseDoor: Sendable {
     }
   }
 
+  /// The rows that the function returns, and of those the ones that the query wants.
   private func history(
-    _ arguments: RPCArguments, counting: Bool, as principal: Principal
-  ) async throws -> Response {
+    _ arguments: RPCArguments, _ query: TableQuery, as principal: Principal
+  ) async throws -> TableAnswer {
     let user: UserID = try user(arguments, principal, .history, table: "pam_conversations")
-    let limit = min(try arguments.integer("p_limit") ?? 10, Self.historyRows)
+    let limit = min(try arguments.integer("p_limit") ?? 10, TableLimits.answerRows)
     guard limit >= 0 else { throw PostgRESTError(.badRequest, "2201W", "LIMIT must not be negative") }
     let before: MessageID? = try arguments.uuid("p_before")
     let conversation: ConversationKey = try session(arguments).map { .session(user, $0) } ?? .defaultOrLatest(user)
+    var rows = RowCollector(query, comesInOrder: query.order.isEmpty)
     do {
-      return .history(try await newest(limit, of: conversation, before: before, as: principal), counting: counting)
-    } catch {
+      try await collect(&rows, newest: limit, of: conversation, before: before, as: principal)
+    } catch let error as ConversationError {
       switch (error.code, error.rule) {
-      case (.notFound, _): return .history([], counting: counting)
+      case (.notFound, _): break
       case (_, .anchorNotOnPath):
         throw PostgRESTError(.badRequest, "22023", "p_before is not a message of this conversation")
       default: throw error
       }
     }
+    let total = query.isCounted ? rows.matches : nil
+    return TableAnswer(query: query, rows: rows.answer(), total: total)
   }
 
-  /// Rows of one answer; PostgREST's `max-rows` caps a larger wish without a word.
-  private static let historyRows = 1_000
-
-  /// The newest messages that the former table would show, newest first: the active path without
-  /// deleted messages, tool results and unfinished answers.
-  private func newest(
-    _ limit: Int, of key: ConversationKey, before: MessageID?, as principal: Principal
-  ) async throws(ConversationError) -> [Message] {
-    var rows: [Message] = []
+  /// Hands over the newest messages that the former table would show, newest first.
+  private func collect(
+    _ rows: inout RowCollector, newest limit: Int, of key: ConversationKey, before: MessageID?,
+    as principal: Principal
+  ) async throws {
+    var left = limit
     var path = Path(key)
     var part = before.map { MessagePageRequest.Part.before(.message($0)) } ?? .latest
-    while rows.count < limit {
+    while left > 0 {
       // Not by what is missing alone: behind many hidden messages that would be many tiny pages.
-      let wanted = min(max(limit - rows.count, Limits.defaultPageItems), Limits.pageItems.upperBound)
+      let wanted = min(max(left, Limits.defaultPageItems), Limits.pageItems.upperBound)
       let page = try await store.messages(path, MessagePageRequest(limit: wanted, part), as: principal)
-      rows += page.messages.reversed().filter { $0.status == .complete && $0.role != .tool }
+      for message in page.messages.reversed().filter(\.isInFormerTable).prefix(left) {
+        left -= 1
+        // Of one conversation, in which the place says what came first.
+        let arrival = Arrival(
+          time: Timestamp(microseconds: 0), conversation: page.conversation, position: message.position)
+        try rows.take(message, of: .history, at: arrival)
+      }
       guard let next = page.before else { break }
       path = Path(.id(page.conversation))
       part = .before(.cursor(next))
     }
-    return Array(rows.prefix(limit))
   }
 
   // MARK: Reading a call
@@ -169,7 +201,17 @@ struct SupabaseDoor: Sendable {
   private func role(of request: Request) async throws -> Role {
     let role = try await provenRole(of: request)
     if case .principal(let principal) = role { try limiter.admit(principal) }
+    try requirePublicSchema(request)
     return role
+  }
+
+  private func requirePublicSchema(_ request: Request) throws(PostgRESTError) {
+    for name in [HTTPField.Name.acceptProfile, .contentProfile] {
+      guard let schema = request.headers[name], schema != "public" else { continue }
+      throw PostgRESTError(
+        .notAcceptable, "PGRST106", "Invalid schema: \(PostgRESTError.shown(schema))",
+        hint: "Only the following schemas are exposed: public")
+    }
   }
 
   /// Both headers, as Supabase's gateway and PostgREST behind it check them.
@@ -236,42 +278,43 @@ private enum RPCFunction: String {
   }
 }
 
-extension Response {
-  private static let jsonType = "application/json; charset=utf-8"
+/// The query of a call: arguments of a GET, and what is wanted of the rows that a function returns.
+private struct RPCQuery {
+  var arguments: [(name: String, value: String)] = []
+  var rows: [(name: String, value: String)] = []
 
-  /// A function's single value, bare.
-  fileprivate static func scalar(_ text: String?) -> Response {
-    .json(type: jsonType, reserving: 64) { $0.string(text) }
+  init(_ request: Request) throws {
+    for (name, value) in try request.queryWords() {
+      let isAboutRows =
+        request.method == .post || Self.words.contains(name) || Table.history.shape.columns.contains { $0.name == name }
+      if isAboutRows { rows.append((name, value)) } else { arguments.append((name, value)) }
+    }
   }
 
-  /// The rows of a history, with the range that PostgREST names in a header.
-  ///
-  /// - Parameter counting: Whether the total stands there too; a function's total is what it returned.
-  fileprivate static func history(_ rows: [Message], counting: Bool) -> Response {
-    let total = counting ? "\(rows.count)" : "*"
-    let range = rows.isEmpty ? "*/\(total)" : "0-\(rows.count - 1)/\(total)"
-    return .json(headers: [.contentRange: range], type: jsonType, reserving: 512 * (rows.count + 1)) { writer in
-      writer.list(rows) { writer, message in
-        writer.beginObject()
-        writer.field("role", message.role.rawValue)
-        writer.field("content", message.content)
-        writer.field("intent", message.intent)
-        writer.field("created_at", message.createdAt.postgresText)
-        writer.field("id", message.id.description)
-        writer.field("position", message.position)
-        writer.endObject()
-      }
-    }
+  private static let words = ["select", "order", "limit", "offset"]
+}
+
+extension Response {
+  /// A function's single value, bare.
+  fileprivate static func scalar(_ text: String?) -> Response {
+    .json(type: "application/json; charset=utf-8", reserving: 64) { $0.string(text) }
   }
 }
 
 extension Request {
-  /// Whether the client asked for the total with `Prefer: count=exact`.
-  fileprivate var wantsExactCount: Bool {
-    headers[values: .prefer].contains { $0.split(separator: ",").contains { $0.trimmingSpaces == "count=exact" } }
+  /// The names and values of the query.
+  ///
+  /// - Throws: PGRST100 when it cannot be decoded.
+  fileprivate func queryWords() throws(PostgRESTError) -> [(name: String, value: String)] {
+    do {
+      return try queryItems()
+    } catch {
+      throw PostgRESTError(.badRequest, "PGRST100", error.message)
+    }
   }
 }
 
 extension HTTPField.Name {
-  fileprivate static let prefer = HTTPField.Name("prefer")!
+  fileprivate static let acceptProfile = HTTPField.Name("accept-profile")!
+  fileprivate static let contentProfile = HTTPField.Name("content-profile")!
 }
