@@ -10,6 +10,7 @@ import json
 import os
 import random
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -75,10 +76,13 @@ def poll(condition: Callable[[], bool], seconds: float, what: str) -> None:
 class Server:
     """One `parley serve` on a data directory of its own; it keeps its port and its data over restarts."""
 
-    def __init__(self, directory: Path, umask: int = -1, settings: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, directory: Path, umask: int = -1, settings: dict[str, str] | None = None, restore_signals: bool = True
+    ) -> None:
         """Prepares a server whose files live under `directory`; `umask` -1 keeps the caller's.
 
-        `settings` are environment variables of its own.
+        `settings` are environment variables of its own. With `restore_signals` false SIGXFSZ is ignored as in this
+        process, so that `without_file_space` makes writes fail and does not end the server.
         """
         self.directory = directory
         self.data = directory / "data"
@@ -86,6 +90,7 @@ class Server:
         self.url = f"http://127.0.0.1:{self.port}"
         self._umask = umask
         self._settings = settings or {}
+        self._restore_signals = restore_signals
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -104,9 +109,15 @@ class Server:
         with self.stderr.open("ab") as stderr, self.stdout.open("ab") as stdout:
             self._process = subprocess.Popen(
                 self.serve_command(self.port), stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr,
-                env=environment() | self._settings, umask=self._umask)
+                env=environment() | self._settings, umask=self._umask, restore_signals=self._restore_signals)
         poll(self._ready_or_ended, READY_SECONDS, "an answer of 200 at /readyz")
         return self
+
+    def refused_start(self, *flags: str) -> subprocess.CompletedProcess[str]:
+        """Runs `parley serve` with more flags on another port; it must end on its own, and how is returned."""
+        return subprocess.run(
+            [*self.serve_command(free_port()), *flags], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            env=environment() | self._settings, timeout=COMMAND_SECONDS, check=False)
 
     def serve_command(self, port: int) -> list[str]:
         """Returns the command line of a server on this data directory and the given port."""
@@ -135,6 +146,16 @@ class Server:
         self._process = None
         assert code == 0, f"the server ended with exit code {code} after SIGTERM"
 
+    @contextmanager
+    def without_file_space(self) -> Iterator[None]:
+        """Lets every write of the running server to a file fail beyond its first 4 KiB while the body runs."""
+        soft, hard = resource.prlimit(self.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (4_096, hard))
+        try:
+            yield
+        finally:
+            resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (soft, hard))
+
     def clean_up(self) -> None:
         """Ends the process if it still runs, whatever the test left behind."""
         if self._process is not None:
@@ -142,9 +163,11 @@ class Server:
 
     def token(self, user: str) -> str:
         """Returns a JWT of the user, minted by `parley token`."""
-        result = self.run("token", "--user", user)
-        assert result.returncode == 0, result.stderr
-        return result.stdout.strip()
+        return self._minted("--user", user)
+
+    def role_token(self, role: str) -> str:
+        """Returns a JWT of the role `service_role` or `anon`, which can stand where an opaque key can."""
+        return self._minted("--role", role)
 
     def check(self) -> tuple[int, str]:
         """Runs `parley check` and returns its exit code and standard output."""
@@ -152,10 +175,15 @@ class Server:
         return result.returncode, result.stdout
 
     def run(self, verb: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Runs one command-line verb on the data directory."""
+        """Runs one command-line verb on the data directory and with the server's settings."""
         return subprocess.run(
             [binary(), verb, *arguments, "--data", str(self.data)], stdin=subprocess.DEVNULL, capture_output=True,
-            text=True, env=environment(), timeout=COMMAND_SECONDS, check=False)
+            text=True, env=environment() | self._settings, timeout=COMMAND_SECONDS, check=False)
+
+    @property
+    def pid(self) -> int:
+        """Returns the id of the running process."""
+        return self._running().pid
 
     @property
     def service_key(self) -> str:
@@ -176,6 +204,11 @@ class Server:
     def store(self) -> Path:
         """Returns the file of the message store."""
         return self.data / "parley.sqlite"
+
+    def _minted(self, *subject: str) -> str:
+        result = self.run("token", *subject)
+        assert result.returncode == 0, result.stderr
+        return result.stdout.strip()
 
     def _running(self) -> subprocess.Popen[bytes]:
         assert self._process is not None, "the server does not run"
