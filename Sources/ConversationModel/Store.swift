@@ -27,14 +27,15 @@ public protocol Store: Sendable {
     _ filter: ConversationFilter, _ page: PageRequest, as principal: Principal
   ) async throws(ConversationError) -> Page<Conversation>
 
-  /// - Throws: `.notFound` if it is unknown or not the principal's.
+  /// - Throws: `.notFound` if it is unknown or not the principal's; `.invalid` for a name that no session has.
   func conversation(_ key: ConversationKey, as principal: Principal) async throws(ConversationError) -> Conversation
 
   /// Returns one page of a path, oldest message first.
   ///
   /// - Returns: At most `page.limit` messages; empty only at an end of the path.
   /// - Throws: `.notFound` for an unknown or foreign conversation and for an unknown branch;
-  ///   `.invalid` for an anchor that is not on the path, and for a damaged or foreign cursor.
+  ///   `.invalid` for an anchor that is not on the path, for a damaged or foreign cursor, and for a name
+  ///   that no session has.
   func messages(
     _ path: Path, _ page: MessagePageRequest, as principal: Principal
   ) async throws(ConversationError) -> MessagePage

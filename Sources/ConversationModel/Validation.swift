@@ -45,6 +45,13 @@ extension NewMessage {
   }
 }
 
+extension ConversationKey {
+  /// - Throws: `.invalid` for the name of a session that none can have.
+  public func validate() throws(ConversationError) {
+    if case .session(_, .named(let name)) = self { try validateKey(name, "session_id") }
+  }
+}
+
 extension ConversationFilter {
   /// - Throws: `.invalid`, naming the field.
   public func validate() throws(ConversationError) {

@@ -140,9 +140,8 @@ final class ConnectionWatch: ChannelDuplexHandler {
     let part = unwrapInboundIn(data)
     switch part {
     case .head(let head):
-      let hosts = head.headers["host"].count
-      guard hosts == 1 || (hosts == 0 && head.version == .http1_0) else {
-        return refuse(context, .badRequest, ConversationError(.invalid, "A request names its host once."))
+      if let fault = Self.fault(of: head) {
+        return refuse(context, .badRequest, ConversationError(.invalid, fault))
       }
       // A client of HTTP/1.0 knows no chunks; the end of its connection is the end of its answer.
       let isLast = !head.isKeepAlive || head.version == .http1_0
@@ -178,6 +177,40 @@ final class ConnectionWatch: ChannelDuplexHandler {
     } else {
       refuse(context, .badRequest, ConversationError(.invalid, "This is no HTTP/1.1 request."))
     }
+  }
+
+  /// What the parser lets through and RFC 9112 (§3.2, §6.1) does not; nil for a sound head.
+  private static func fault(of head: HTTPRequestHead) -> String? {
+    let hosts = head.headers["host"]
+    guard hosts.count == 1 || (hosts.isEmpty && head.version == .http1_0), hosts.allSatisfy(isHost) else {
+      return "A request names its host once, as HOST or HOST:PORT."
+    }
+    let codings = head.headers["transfer-encoding"]
+    guard codings.isEmpty || (codings.count == 1 && codings[0].lowercased() == "chunked") else {
+      return "A body may be chunked; no other transfer coding is known here."
+    }
+    return nil
+  }
+
+  /// A name or an address, by their characters, and a port (RFC 3986 §3.2). It may be empty.
+  private static func isHost(_ text: String) -> Bool {
+    var name = text.utf8[...]
+    if let colon = name.lastIndex(of: UInt8(ascii: ":")), name[colon...].dropFirst().allSatisfy(isDigit) {
+      name = name[..<colon]
+    }
+    if name.first == UInt8(ascii: "["), name.last == UInt8(ascii: "]") {
+      return name.dropFirst().dropLast().allSatisfy {
+        isHexDigit($0) || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ".")
+      }
+    }
+    return name.allSatisfy { byte in
+      isDigit(byte) || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
+        || "-._~!$&'()*+,;=%".utf8.contains(byte)
+    }
+  }
+
+  private static func isHexDigit(_ byte: UInt8) -> Bool {
+    isDigit(byte) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte | 0x20)
   }
 
   // MARK: Answers

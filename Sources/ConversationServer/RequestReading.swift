@@ -25,7 +25,7 @@ extension Request {
   /// - Throws: `.invalid` (status 415 for another content type), `.tooLarge`.
   func json() async throws -> JSONValue {
     try requireJSON()
-    if let length = headers[.contentLength].flatMap({ Int($0) }), length > Limits.bodyBytes {
+    if let length = headers[.contentLength], Int(length) ?? .max > Limits.bodyBytes {
       // Nobody has to send what will not be read.
       throw ConversationError(.tooLarge, "A request body holds at most \(Limits.bodyBytes) bytes.")
     }
@@ -66,14 +66,14 @@ extension Request {
   /// write it; a plus itself comes as `%2B`.
   ///
   /// - Throws: `.invalid` for what is no percent-encoded UTF-8 (RFC 3986 §2.1): read as U+FFFD, two
-  ///   different names would be one.
+  ///   different names would be one. Also for U+0000, which no store takes.
   func queryItems() throws(ConversationError) -> [(name: String, value: String)] {
     guard let query = uri.query else { return [] }
     var items: [(name: String, value: String)] = []
     for item in query.utf8.split(separator: UInt8(ascii: "&")) {
       let parts = item.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
       guard let name = decoded(parts[0]), let value = parts.count == 2 ? decoded(parts[1]) : "" else {
-        throw ConversationError(.invalid, "The query is not percent-encoded UTF-8.")
+        throw ConversationError(.invalid, "The query is not percent-encoded UTF-8 without U+0000.")
       }
       items.append((name: name, value: value))
     }
@@ -156,7 +156,7 @@ struct Query {
   }
 }
 
-/// The text behind a percent-encoded part of a query; nil if there is none.
+/// The text behind a percent-encoded part of a query; nil if there is none or it holds U+0000.
 private func decoded(_ part: Substring.UTF8View) -> String? {
   var bytes: [UInt8] = []
   bytes.reserveCapacity(part.count)
@@ -174,7 +174,7 @@ private func decoded(_ part: Substring.UTF8View) -> String? {
       bytes.append(byte)
     }
   }
-  return String(validating: bytes, as: UTF8.self)
+  return bytes.contains(0) ? nil : String(validating: bytes, as: UTF8.self)
 }
 
 private func hexDigit(_ byte: UInt8) -> UInt8? {

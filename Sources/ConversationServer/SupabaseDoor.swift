@@ -164,6 +164,7 @@ struct SupabaseDoor: Sendable {
       case (.notFound, _): break
       case (_, .anchorNotOnPath):
         throw PostgRESTError(.badRequest, "22023", "p_before is not a message of this conversation")
+      case (.invalid, _): throw PostgRESTError(.badRequest, "22023", error.message)
       default: throw error
       }
     }
@@ -179,10 +180,13 @@ struct SupabaseDoor: Sendable {
     var left = limit
     var path = Path(key)
     var part = before.map { MessagePageRequest.Part.before(.message($0)) } ?? .latest
+    var lookedAt = 0
     while left > 0 {
+      guard lookedAt < TableLimits.readRows else { throw TableReader.tooManyRows }
       // Not by what is missing alone: behind many hidden messages that would be many tiny pages.
       let wanted = min(max(left, Limits.defaultPageItems), Limits.pageItems.upperBound)
       let page = try await store.messages(path, MessagePageRequest(limit: wanted, part), as: principal)
+      lookedAt += page.messages.count
       for message in page.messages.reversed().filter(\.isInFormerTable).prefix(left) {
         left -= 1
         // Of one conversation, in which the place says what came first.

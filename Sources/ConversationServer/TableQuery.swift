@@ -95,10 +95,12 @@ struct TableQuery: Sendable {
       if pieces.first == "nullsfirst" || pieces.first == "nullslast" {
         nullsFirst = pieces.removeFirst() == "nullsfirst"
       }
-      guard pieces.isEmpty, isName(name), terms.count < TableLimits.columns else {
+      guard pieces.isEmpty, isName(name) else {
         throw unsupported("order", text, "Not a list of columns, each with asc or desc, nullsfirst or nullslast.")
       }
       let column = try shape.index(of: name)
+      // The second time it would decide nothing, and be compared for every row.
+      if terms.contains(where: { $0.column == column }) { continue }
       guard shape.columns[column].type != .json else {
         throw unsupported("order", text, "Rows cannot be ordered by a column of type jsonb.")
       }

@@ -12,6 +12,10 @@ struct TableReader {
   private var rows: RowCollector
   private var rowsLeft = TableLimits.readRows
 
+  static let tooManyRows = PostgRESTError(
+    .badRequest, "54000", "The request looks at more than \(TableLimits.readRows) rows.",
+    hint: "Filter by conversation_id or id with eq, or order by created_at.desc with a limit.")
+
   /// The bound on rows was reached.
   private struct Exhausted: Error {}
 
@@ -28,9 +32,7 @@ struct TableReader {
     } catch is Exhausted {
       // Without an order any rows are right, and the programs that ask so want to know whether there are some.
       guard query.order.isEmpty, query.offset == 0, !query.isCounted else {
-        throw PostgRESTError(
-          .badRequest, "54000", "The request looks at more than \(TableLimits.readRows) rows.",
-          hint: "Filter by conversation_id or id with eq, or order by created_at.desc with a limit.")
+        throw Self.tooManyRows
       }
     }
     let total = query.isCounted ? reader.rows.matches : nil
@@ -191,7 +193,8 @@ struct TableReader {
     do {
       conversation = try await store.conversation(key, as: principal)
     } catch {
-      guard error.code == .notFound else { throw error }
+      // Invalid is the name of a session that no conversation can have.
+      guard error.code == .notFound || error.code == .invalid else { throw error }
       return
     }
     try take(conversation)

@@ -105,7 +105,8 @@ extension SQLStore {
   public func conversation(
     _ key: ConversationKey, as principal: Principal
   ) async throws(ConversationError) -> Conversation {
-    try await read { connection in try self.owned(key, by: principal, on: connection) }
+    try key.validate()
+    return try await read { connection in try self.owned(key, by: principal, on: connection) }
   }
 
   public func conversations(

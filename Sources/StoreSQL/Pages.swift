@@ -5,6 +5,7 @@ extension SQLStore {
     _ path: Path, _ page: MessagePageRequest, as principal: Principal
   ) async throws(ConversationError) -> MessagePage {
     try validatePageLimit(page.limit)
+    try path.conversation.validate()
     return try await read { connection in
       let conversation = try self.owned(path.conversation, by: principal, on: connection)
       let cursors = MessageCursors(conversation: conversation.id)
