@@ -130,6 +130,8 @@ struct ColumnFilter: Sendable {
       guard case .boolean(let truth) = value else { return isNegated }
       return (truth == wanted) != isNegated
     case .among(let values):
+      // Not even null is among nothing.
+      if values.isEmpty { return isNegated }
       return !value.isNull && Self.contains(value, values) != isNegated
     case .compare(let comparison, let other):
       guard let order = ColumnValue.order(value, other) else { return false }

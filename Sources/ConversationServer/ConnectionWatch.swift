@@ -47,8 +47,9 @@ final class ConnectionCount: Sendable {
 /// Stands between the parser and the requests of one connection, and keeps both honest.
 ///
 /// It closes connections that are too slow to send or to take, answers what never becomes a request
-/// (nonsense, a head that is too large, a connection too many), refuses to read on after an answer that
-/// did not want the rest of its request, and lets every answer that was begun leave before a close.
+/// (nonsense, a head that is too large, a connection too many), hands requests on one at a time, refuses to
+/// read on after an answer that did not want the rest of its request, and lets every answer that was begun
+/// leave before a close.
 ///
 /// All state belongs to the connection's event loop.
 final class ConnectionWatch: ChannelDuplexHandler {
@@ -57,34 +58,56 @@ final class ConnectionWatch: ChannelDuplexHandler {
   typealias OutboundIn = HTTPServerResponsePart
   typealias OutboundOut = HTTPServerResponsePart
 
+  /// A request whose answer has not ended.
+  private struct Current {
+    let version: HTTPVersion
+    /// Whether the connection ends with its answer.
+    var isLast: Bool
+    /// Whether its body has not ended.
+    var isReading = true
+    var readBytes = 0
+    var isAnswering = false
+  }
+
+  /// What comes behind the current request, and waits for the end of its answer: answered earlier, or
+  /// refused, it would be taken for the answer to that one.
+  private struct Held {
+    var parts: CircularBuffer<InboundIn> = []
+    /// What follows them is no request.
+    var error: HTTPParserError?
+    /// The client has closed its side behind them.
+    var isEnd = false
+
+    var isEmpty: Bool { parts.isEmpty && error == nil && !isEnd }
+  }
+
+  private enum State {
+    case open
+    /// The last answer has not left yet.
+    case draining
+    /// It has, and the client has time to take it in.
+    case lingering
+  }
+
   private let limits: ConnectionLimits
   private let count: ConnectionCount
+  private var isOpened = false
   private var isCounted = false
   private var look: Scheduled<Void>?
 
-  /// A request whose answer has not ended.
-  private struct Pending {
-    /// Whether the connection ends with its answer.
-    var isLast: Bool
-    let version: HTTPVersion
-  }
-
-  /// Oldest first.
-  private var pending = CircularBuffer<Pending>(initialCapacity: 1)
+  private var state = State.open
+  private var isQuiescing = false
+  private var current: Current?
+  private var held = Held()
   private var hasHadRequest = false
-  /// Whether the last request's body has not ended.
-  private var isReading = false
-  private var readBytes = 0
-  /// When the last thing began that has a limit: the connection, the body, the silence.
+  /// The parser takes nothing more: behind an upgrade it would only collect bytes.
+  private var isDeaf = false
+  /// Whether somebody would read, if that were not held back.
+  private var wantsRead = false
+  /// When the last thing began that has a limit: the connection, the body, the silence, the close.
   private var since = NIODeadline.now()
-
-  private var isAnswering = false
   /// Since when the client has taken nothing of what waits for it.
   private var blockedSince: NIODeadline?
-
-  /// Nothing more is read or written; what was written may leave.
-  private var isClosing = false
-  private var isQuiescing = false
 
   init(limits: ConnectionLimits, count: ConnectionCount) {
     self.limits = limits
@@ -103,30 +126,38 @@ final class ConnectionWatch: ChannelDuplexHandler {
   }
 
   func channelInactive(context: ChannelHandlerContext) {
-    if isCounted { count.leave() }
-    isCounted = false
+    leave()
     look?.cancel()
     context.fireChannelInactive()
   }
 
   private func opened(_ context: ChannelHandlerContext) {
-    guard !isCounted else { return }
-    isCounted = true
+    guard !isOpened else { return }
+    (isOpened, isCounted) = (true, true)
     since = .now()
     scheduleLook(context)
     if count.enter() > limits.connections {
+      // It takes nobody's place while it reads that there is none.
+      leave()
       let error = ConversationError(.unavailable, "The server has as many connections as it takes; try again later.")
       refuse(context, .serviceUnavailable, error)
     }
+  }
+
+  private func leave() {
+    if isCounted { count.leave() }
+    isCounted = false
   }
 
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
     switch event {
     case is ChannelShouldQuiesceEvent:
       isQuiescing = true
-      if pending.isEmpty { close(context, isUnread: false) }
-    case ChannelEvent.inputClosed where isClosing:
+      if current == nil { close(context, isUnread: false) }
+    case ChannelEvent.inputClosed where state == .lingering:
       context.close(promise: nil)
+    case ChannelEvent.inputClosed where !held.isEmpty:
+      held.isEnd = true
     default:
       context.fireUserInboundEventTriggered(event)
     }
@@ -134,48 +165,90 @@ final class ConnectionWatch: ChannelDuplexHandler {
 
   // MARK: Requests
 
+  func read(context: ChannelHandlerContext) {
+    if isDeaf || !held.isEmpty {
+      wantsRead = true
+    } else {
+      context.read()
+    }
+  }
+
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     // The rest of a request whose answer is out.
-    if isClosing { return }
+    guard state == .open else { return }
     let part = unwrapInboundIn(data)
+    if let current, !current.isReading {
+      held.parts.append(part)
+    } else {
+      take(part, context)
+    }
+  }
+
+  private func take(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
     switch part {
     case .head(let head):
       if let fault = Self.fault(of: head) {
         return refuse(context, .badRequest, ConversationError(.invalid, fault))
       }
+      isDeaf = head.method == .CONNECT || head.headers.contains(name: "upgrade")
       // A client of HTTP/1.0 knows no chunks; the end of its connection is the end of its answer.
-      let isLast = !head.isKeepAlive || head.version == .http1_0
-      pending.append(Pending(isLast: isLast, version: head.version))
-      (hasHadRequest, isReading, readBytes, since) = (true, true, 0, .now())
-      // Only a body that will be read is asked for; a larger one is answered at once.
-      if pending.count == 1, head.headers["expect"].first?.lowercased() == "100-continue",
-        head.headers["content-length"].first.flatMap({ Int($0) }) ?? 0 <= Limits.bodyBytes
-      {
+      let isLast = !head.isKeepAlive || head.version == .http1_0 || isDeaf
+      current = Current(version: head.version, isLast: isLast)
+      (hasHadRequest, since) = (true, .now())
+      if Self.wantsContinue(head) {
         context.writeAndFlush(
           wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .continue))), promise: nil)
       }
     case .body(let bytes):
-      readBytes += bytes.readableBytes
+      current?.readBytes += bytes.readableBytes
     case .end:
-      isReading = false
+      current?.isReading = false
     }
-    context.fireChannelRead(data)
+    context.fireChannelRead(wrapInboundOut(part))
+  }
+
+  /// Whether the client waits for a word before it sends a body that will be read. A larger one is answered
+  /// at once.
+  private static func wantsContinue(_ head: HTTPRequestHead) -> Bool {
+    guard head.version == .http1_1, head.headers["expect"].first?.lowercased() == "100-continue" else { return false }
+    guard let length = head.headers["content-length"].first else { return true }
+    return Int(length) ?? .max <= Limits.bodyBytes
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
-    guard let error = error as? HTTPParserError, !isClosing else { return context.fireErrorCaught(error) }
-    guard pending.isEmpty else {
-      // The last request's own task hears of it where it reads the body, and answers.
-      pending[pending.index(before: pending.endIndex)].isLast = true
-      return context.fireErrorCaught(error)
-    }
-    if error == .headerOverflow {
-      let limits =
-        "The head of a request holds \(Limits.headerFields) fields and \(Limits.headerBytes) bytes at most, one field "
-        + "\(Limits.headerFieldBytes) bytes."
-      refuse(context, .requestHeaderFieldsTooLarge, ConversationError(.tooLarge, limits))
+    guard let error = error as? HTTPParserError, state == .open else { return context.fireErrorCaught(error) }
+    if current == nil {
+      refuse(context, error)
+    } else if current?.isReading ?? false {
+      // The request's own task hears of it where it reads the body, and answers.
+      current?.isLast = true
+      context.fireErrorCaught(error)
     } else {
-      refuse(context, .badRequest, ConversationError(.invalid, "This is no HTTP/1.1 request."))
+      held.error = error
+    }
+  }
+
+  /// Hands on what was held, up to the end of the next request.
+  private func release(_ context: ChannelHandlerContext) {
+    guard !held.isEmpty else { return }
+    while state == .open, current?.isReading ?? true, let part = held.parts.popFirst() { take(part, context) }
+    guard state == .open, held.parts.isEmpty else { return context.fireChannelReadComplete() }
+    if let error = held.error {
+      if current == nil {
+        refuse(context, error)
+      } else if current?.isReading ?? false {
+        held.error = nil
+        current?.isLast = true
+        context.fireErrorCaught(error)
+      }
+    } else {
+      if held.isEnd { context.fireUserInboundEventTriggered(ChannelEvent.inputClosed) }
+      held.isEnd = false
+    }
+    context.fireChannelReadComplete()
+    if wantsRead, held.isEmpty, !isDeaf {
+      wantsRead = false
+      context.read()
     }
   }
 
@@ -216,28 +289,32 @@ final class ConnectionWatch: ChannelDuplexHandler {
   // MARK: Answers
 
   func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-    guard !isClosing, !pending.isEmpty else {
+    guard state == .open, let request = current else {
       promise?.fail(ChannelError.ioOnClosedChannel)
       return
     }
     switch unwrapOutboundIn(data) {
     case .head(var head):
-      isAnswering = true
       // What is left of the request will not be read.
-      if isQuiescing || (isReading && pending.count == 1) { pending[pending.startIndex].isLast = true }
-      if pending[pending.startIndex].isLast { head.headers.replaceOrAdd(name: "connection", value: "close") }
-      head.version = pending[pending.startIndex].version
+      let isLast = request.isLast || request.isReading || isQuiescing
+      current?.isAnswering = true
+      current?.isLast = isLast
+      if isLast { head.headers.replaceOrAdd(name: "connection", value: "close") }
+      head.version = request.version
       context.write(wrapOutboundOut(.head(head)), promise: promise)
     case .body(.byteBuffer(let bytes)) where bytes.readableBytes > Self.sliceBytes:
       writeSlices(context, bytes, promise)
     case .body:
       context.write(data, promise: promise)
     case .end:
-      isAnswering = false
-      let isLast = pending.removeFirst().isLast || isQuiescing
+      current = nil
       since = .now()
       context.write(data, promise: promise)
-      if isLast { close(context, isUnread: isReading) }
+      if request.isLast || isQuiescing {
+        close(context, isUnread: request.isReading)
+      } else {
+        release(context)
+      }
     }
   }
 
@@ -263,6 +340,16 @@ final class ConnectionWatch: ChannelDuplexHandler {
       blockedSince = .now()
     }
     context.fireChannelWritabilityChanged()
+  }
+
+  private func refuse(_ context: ChannelHandlerContext, _ error: HTTPParserError) {
+    guard error == .headerOverflow else {
+      return refuse(context, .badRequest, ConversationError(.invalid, "This is no HTTP/1.1 request."))
+    }
+    let limits =
+      "The head of a request holds \(Limits.headerFields) fields and \(Limits.headerBytes) bytes at most, one field "
+      + "\(Limits.headerFieldBytes) bytes."
+    refuse(context, .requestHeaderFieldsTooLarge, ConversationError(.tooLarge, limits))
   }
 
   /// Answers in place of the requests' task, and closes.
@@ -292,7 +379,7 @@ final class ConnectionWatch: ChannelDuplexHandler {
     guard mode == .output else { return context.close(mode: mode, promise: promise) }
     // Passed on, it would close both sides of a connection whose client has closed its own, and drop
     // what has not left yet.
-    close(context, isUnread: isReading)
+    close(context, isUnread: current?.isReading ?? false)
     promise?.succeed()
   }
 
@@ -301,15 +388,19 @@ final class ConnectionWatch: ChannelDuplexHandler {
   /// - Parameter isUnread: Whether the client may have sent what was not read: then it has time to take
   ///   the answer in first.
   private func close(_ context: ChannelHandlerContext, isUnread: Bool) {
-    guard !isClosing else { return }
-    isClosing = true
+    guard state == .open else { return }
+    state = .draining
     since = .now()
+    held = Held()
     let left = context.eventLoop.makePromise(of: Void.self)
-    let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+    let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
     left.futureResult.whenComplete { _ in
-      guard isUnread else { return bound.value.close(promise: nil) }
-      bound.value.close(mode: .output, promise: nil)
-      bound.value.eventLoop.scheduleTask(in: .seconds(Self.lingerSeconds)) { bound.value.close(promise: nil) }
+      let (watch, context) = bound.value
+      // Behind an upgrade nothing can be read, so there is no telling when the client has closed.
+      guard isUnread, !watch.isDeaf else { return context.close(promise: nil) }
+      watch.state = .lingering
+      context.close(mode: .output, promise: nil)
+      context.eventLoop.scheduleTask(in: .seconds(Self.lingerSeconds)) { bound.value.1.close(promise: nil) }
     }
     // Empty, and in order: it has left when everything before it has.
     context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(ByteBuffer()))), promise: left)
@@ -332,14 +423,14 @@ final class ConnectionWatch: ChannelDuplexHandler {
     }
     if let blockedSince {
       if isOver(blockedSince, limits.transferSeconds) { return context.close(promise: nil) }
-    } else if isClosing {
+    } else if state != .open {
       if isOver(since, limits.transferSeconds) { return context.close(promise: nil) }
-    } else if isReading, !isAnswering {
-      if isOver(since, limits.transferSeconds, bytes: readBytes) {
+    } else if let current {
+      if current.isReading, !current.isAnswering, isOver(since, limits.transferSeconds, bytes: current.readBytes) {
         refuse(context, .requestTimeout, ConversationError(.invalid, "The request's body did not arrive in time."))
       }
-    } else if pending.isEmpty {
-      if isOver(since, hasHadRequest ? limits.idleSeconds : limits.headSeconds) { return context.close(promise: nil) }
+    } else if isOver(since, hasHadRequest ? limits.idleSeconds : limits.headSeconds) {
+      return context.close(promise: nil)
     }
     scheduleLook(context)
   }

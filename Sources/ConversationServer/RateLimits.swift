@@ -11,22 +11,48 @@ public struct RateLimits: Sendable {
   public var perUser: Int?
   /// Nil for no limit.
   public var perAddress: Int?
-  /// Addresses of reverse proxies, whose `X-Forwarded-For` is believed. For others it is what a client
-  /// claims to be.
-  public var trustedProxies: Set<String>
+  /// Reverse proxies, whose `X-Forwarded-For` is believed. For others it is what a client claims to be.
+  public var trustedProxies: Set<IPAddress>
 
-  public init(perUser: Int? = nil, perAddress: Int? = nil, trustedProxies: Set<String> = []) {
+  public init(perUser: Int? = nil, perAddress: Int? = nil, trustedProxies: Set<IPAddress> = []) {
     self.perUser = perUser
     self.perAddress = perAddress
     self.trustedProxies = trustedProxies
   }
 }
 
+/// An IP address by its bytes, however it was written: an IPv4 address is the same by itself and mapped into
+/// IPv6, as a socket that listens on both sees it.
+public struct IPAddress: Hashable, Sendable {
+  /// 4 or 16, in network order.
+  private let bytes: [UInt8]
+
+  private static let mappedPrefix = [UInt8](repeating: 0, count: 10) + [0xFF, 0xFF]
+
+  public init?(_ text: String) {
+    var bytes = [UInt8](repeating: 0, count: 16)
+    if inet_pton(AF_INET, text, &bytes) == 1 {
+      self.bytes = Array(bytes.prefix(4))
+    } else if inet_pton(AF_INET6, text, &bytes) == 1 {
+      self.bytes = bytes.starts(with: Self.mappedPrefix) ? Array(bytes.suffix(4)) : bytes
+    } else {
+      return nil
+    }
+  }
+
+  /// What one client has: an IPv4 address, or of an IPv6 address the first half.
+  var network: IPAddress { bytes.count == 4 ? self : IPAddress(bytes: Array(bytes.prefix(8))) }
+
+  private init(bytes: [UInt8]) {
+    self.bytes = bytes
+  }
+}
+
 /// Lets requests pass or says when to come back.
 final class RateLimiter: Sendable {
   private let users: Buckets<UserID>?
-  private let addresses: Buckets<String>?
-  private let trustedProxies: Set<String>
+  private let addresses: Buckets<IPAddress?>?
+  private let trustedProxies: Set<IPAddress>
 
   init(_ limits: RateLimits) {
     users = limits.perUser.map { Buckets(perMinute: $0) }
@@ -43,7 +69,7 @@ final class RateLimiter: Sendable {
   /// - Throws: `.rateLimited` as a status with `Retry-After`.
   func admit(_ request: Request, from peer: SocketAddress?) throws {
     guard let addresses else { return }
-    try admit(address(of: request, from: peer), to: addresses)
+    try admit(address(of: request, from: peer)?.network, to: addresses)
   }
 
   private func admit<Name>(_ name: Name, to buckets: Buckets<Name>) throws {
@@ -54,27 +80,16 @@ final class RateLimiter: Sendable {
       headers: [.retryAfter: "\(seconds)"])
   }
 
-  /// The peer, or the last address before the trusted proxies.
-  private func address(of request: Request, from peer: SocketAddress?) -> String {
-    var address = peer?.ipAddress ?? ""
-    if trustedProxies.contains(address) {
-      let hops = request.headers[values: .forwardedFor].joined(separator: ",").split(separator: ",")
-      for hop in hops.reversed() where trustedProxies.contains(address) {
-        address = String(hop.trimmingSpaces)
-      }
+  /// The peer, or the last address before the trusted proxies; nil if that is no address.
+  private func address(of request: Request, from peer: SocketAddress?) -> IPAddress? {
+    var address = peer?.ipAddress.flatMap { IPAddress($0) }
+    let hops = request.headers[values: .forwardedFor].joined(separator: ",").split(separator: ",")
+    for hop in hops.reversed() {
+      guard let proxy = address, trustedProxies.contains(proxy) else { break }
+      address = IPAddress(String(hop.trimmingSpaces))
     }
-    return Self.network(of: address)
+    return address
   }
-
-  /// An IPv4 address as it is; of an IPv6 address the first half, because one client has the other.
-  private static func network(of address: String) -> String {
-    var bytes = [UInt8](repeating: 0, count: 16)
-    guard inet_pton(AF_INET6, address, &bytes) == 1 else { return String(address.prefix(addressCharacters)) }
-    return bytes.prefix(8).map { String($0, radix: 16) }.joined(separator: ":")
-  }
-
-  /// Characters of an IPv4 address; a name that a trusted proxy made up is cut.
-  private static let addressCharacters = 15
 }
 
 /// A token bucket for each name: a minute's worth at once, then one by one.

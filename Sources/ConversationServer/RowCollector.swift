@@ -28,10 +28,11 @@ struct RowCollector {
   private let comesInOrder: Bool
   /// Rows that come before the window's end, at most.
   private let capacity: Int
-  /// The terms of the order that mean arrival, which no two rows share.
+  /// The terms of the order that mean arrival.
   private let byArrival: [Bool]
   private var rows: [Row] = []
   private var bytes = 0
+  private var pruneBytes = TableLimits.heldBytes
   private(set) var matches = 0
   /// The last row that can still be in the answer; set for the newest rows first only.
   private var cutoff: Arrival?
@@ -49,8 +50,14 @@ struct RowCollector {
     return query.limit == 0 || comesInOrder && rows.count == query.limit
   }
 
+  /// Whether there are as many rows as were asked for.
+  var isFull: Bool { matches >= capacity }
+
   /// Whether a row that arrived then, or earlier, cannot be in the answer any more.
-  func excludes(_ arrival: Arrival) -> Bool { cutoff.map { arrival < $0 } ?? false }
+  func excludes(_ arrival: Arrival) -> Bool {
+    // Where the order says more than the time, rows of the same time have to be compared.
+    cutoff.map { query.order.count == 1 ? arrival < $0 : arrival.time < $0.time } ?? false
+  }
 
   /// Whether rows that arrived then, or earlier, cannot be in the answer any more.
   func excludes(everythingUntil time: Timestamp) -> Bool { cutoff.map { time < $0.time } ?? false }
@@ -70,11 +77,12 @@ struct RowCollector {
     rows.append(Row(values: values, keys: keys, arrival: arrival, bytes: bytes))
     self.bytes += bytes
     if !comesInOrder {
-      let isFull = self.bytes > TableLimits.heldBytes
+      let isHeavy = self.bytes > pruneBytes
       // At twice what is wanted, and at 64 at least: sorting then costs no more than adding.
-      if isFull || rows.count / 2 >= max(capacity, 32) { prune() }
-      // Half the room must be free again, or every row that follows would sort.
-      guard !isFull || self.bytes <= TableLimits.heldBytes / 2 else { throw Self.tooLarge }
+      if isHeavy || rows.count / 2 >= max(capacity, 32) { prune() }
+      guard self.bytes <= TableLimits.heldBytes || !isHeavy else { throw Self.tooLarge }
+      // A quarter more before the next time, or every row that follows would sort.
+      if isHeavy { pruneBytes = max(TableLimits.heldBytes, self.bytes + self.bytes / 4) }
     } else if self.bytes > TableLimits.heldBytes {
       throw Self.tooLarge
     }
@@ -86,10 +94,16 @@ struct RowCollector {
     rows.sort(by: precedes)
     rows.removeLast(rows.count - capacity)
     bytes = rows.reduce(0) { $0 + $1.bytes }
-    if !query.isCounted, byArrival.first == true, query.order.first?.isDescending == true {
-      cutoff = rows.last?.arrival
-    }
+    if canCut { cutoff = rows.last?.arrival }
   }
+
+  /// Drops rows where that may tell how far reading has to go on.
+  mutating func pruneForCutoff() {
+    if canCut, rows.count > capacity || cutoff == nil { prune() }
+  }
+
+  /// Whether the newest rows come first, and nobody counts the others.
+  private var canCut: Bool { !query.isCounted && byArrival.first == true && query.order.first?.isDescending == true }
 
   /// The rows of the answer, each with the values of `query.outputs`.
   consuming func answer() -> [[ColumnValue]] {
@@ -101,7 +115,10 @@ struct RowCollector {
   private func precedes(_ left: Row, _ right: Row) -> Bool {
     for (index, term) in query.order.enumerated() {
       if byArrival[index] {
-        if left.arrival != right.arrival { return (left.arrival < right.arrival) != term.isDescending }
+        let isLast = index + 1 == query.order.count
+        if isLast ? left.arrival != right.arrival : left.arrival.time != right.arrival.time {
+          return (left.arrival < right.arrival) != term.isDescending
+        }
         continue
       }
       let (a, b) = (left.keys[index], right.keys[index])

@@ -4,7 +4,8 @@ import HTTPTypes
 /// Reads the rows of one request from a store: within the principal's own, within bounds, and no further
 /// than the answer needs.
 ///
-/// A request reads page by page; what changes meanwhile may or may not be seen.
+/// A request reads page by page, so what changes meanwhile may or may not be seen; a conversation that gets
+/// activity before its turn comes may be missed in that answer.
 struct TableReader {
   private let store: any Store
   private let principal: Principal
@@ -30,8 +31,9 @@ struct TableReader {
         try await reader.readConversations()
       }
     } catch is Exhausted {
-      // Without an order any rows are right, and the programs that ask so want to know whether there are some.
-      guard query.order.isEmpty, query.offset == 0, !query.isCounted else {
+      // Without an order any rows are right, if they are as many as were asked for: the programs that ask so
+      // want to know whether there are some.
+      guard query.order.isEmpty, !query.isCounted, reader.rows.isFull else {
         throw Self.tooManyRows
       }
     }
@@ -63,7 +65,7 @@ struct TableReader {
         // What came to a conversation came before its latest change, and the list begins with the latest.
         guard !reader.rows.excludes(everythingUntil: conversation.updatedAt) else { return false }
         if conversation.headPosition > 0 { try await reader.readPath(conversation.id, newestFirst: true) }
-        reader.rows.prune()
+        reader.rows.pruneForCutoff()
         return true
       }
     }
@@ -77,7 +79,10 @@ struct TableReader {
   /// Which way along a path the wanted order of its messages goes; nil for an order by something else.
   private var pathDirection: Direction? {
     guard let first = query.order.first else { return .oldestFirst }
-    guard ["created_at", "position"].contains(query.shape.columns[first.column].name) else { return nil }
+    let names = query.order.map { query.shape.columns[$0.column].name }
+    // Messages of one append share their time, so what else the order names may decide between them.
+    guard ["created_at", "position"].contains(names[0]), names.allSatisfy(["created_at", "position", "id"].contains)
+    else { return nil }
     return first.isDescending ? .newestFirst : .oldestFirst
   }
 
@@ -103,6 +108,11 @@ struct TableReader {
     let start: MessagePageRequest.Part =
       wanted.lowerBound > 1 ? .after(.position(wanted.lowerBound - 1)) : .around(.position(1))
     var part: MessagePageRequest.Part? = newestFirst ? .latest : start
+    if newestFirst, wanted.upperBound < .max, let page = try await page(of: id, MessagePageRequest(limit: 1)),
+      wanted.upperBound < page.headPosition
+    {
+      part = .before(.position(wanted.upperBound + 1))
+    }
     // Nothing came after what follows it on the path.
     var time = Timestamp(microseconds: .max)
     while let next = part, !rows.isComplete {

@@ -23,9 +23,9 @@ struct MemoryService: Service {
   }
 
   func run() async {
-    guard let trim: MallocTrim = Self.function("malloc_trim") else { return }
+    let trim: MallocTrim? = Self.function("malloc_trim")
     await cancelWhenGracefulShutdown {
-      while (try? await Task.sleep(for: .seconds(Self.seconds))) != nil { _ = trim(0) }
+      while (try? await Task.sleep(for: .seconds(Self.seconds))) != nil { _ = trim?(0) }
     }
   }
 

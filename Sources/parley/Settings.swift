@@ -3,7 +3,6 @@ import Configuration
 import ConversationServer
 import Glibc
 import Logging
-import NIOCore
 import SystemPackage
 
 /// Everything that can be set, with its names and what it is for. The order is that of the file.
@@ -278,11 +277,11 @@ struct Settings {
       let perMinute = try number(setting, in: 0...1_000_000)
       return perMinute == 0 ? nil : perMinute
     }
-    let proxies = self[.trustedProxies].text.split(separator: ",").map { name in
-      String(name.drop { $0 == " " }.prefix { $0 != " " })
-    }
-    guard proxies.allSatisfy({ (try? SocketAddress(ipAddress: $0, port: 0)) != nil }) else {
-      throw CommandFailure(.configuration, "trusted_proxies must be IP addresses, separated by commas.")
+    let proxies = try self[.trustedProxies].text.split(separator: ",").map { name in
+      guard let address = IPAddress(String(name.split(separator: " ").joined(separator: " "))) else {
+        throw CommandFailure(.configuration, "trusted_proxies must be IP addresses, separated by commas.")
+      }
+      return address
     }
     return RateLimits(
       perUser: try rate(.userRate), perAddress: try rate(.addressRate), trustedProxies: Set(proxies))

@@ -86,6 +86,7 @@ class Server:
         """
         self.directory = directory
         self.data = directory / "data"
+        self.host = "127.0.0.1"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._umask = umask
@@ -121,7 +122,7 @@ class Server:
 
     def serve_command(self, port: int) -> list[str]:
         """Returns the command line of a server on this data directory and the given port."""
-        return [binary(), "serve", "--listen", f"127.0.0.1:{port}", "--data", str(self.data)]
+        return [binary(), "serve", "--listen", f"{self.host}:{port}", "--data", str(self.data)]
 
     def restart(self) -> None:
         """Starts the server again after `kill9` or `stop`."""
@@ -168,6 +169,11 @@ class Server:
     def role_token(self, role: str) -> str:
         """Returns a JWT of the role `service_role` or `anon`, which can stand where an opaque key can."""
         return self._minted("--role", role)
+
+    def resident_bytes(self) -> int:
+        """Returns the memory that the process has in use."""
+        pages = Path(f"/proc/{self._running().pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
     def check(self) -> tuple[int, str]:
         """Runs `parley check` and returns its exit code and standard output."""

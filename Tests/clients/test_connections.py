@@ -5,11 +5,12 @@ from __future__ import annotations
 import http.client
 import io
 import json
+import re
 import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,11 @@ def everything(made: socket.socket) -> bytes:
         if not more:
             return received
         received += more
+
+
+def statuses(answers: bytes) -> list[int]:
+    """Returns the statuses of all answers that came."""
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", answers)]
 
 
 def texts(answer: bytes) -> int:
@@ -211,6 +217,25 @@ def test_one_connection_too_many_is_told_so(tmp_path: Path) -> None:
         server.clean_up()
 
 
+def test_those_who_were_told_so_take_nobodys_place(tmp_path: Path) -> None:
+    """Clients that are refused and linger do not keep the next one out."""
+    server = Server(tmp_path, settings={"PARLEY_MAX_CONNECTIONS": "2"})
+    healthy = b"GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n"
+    try:
+        server.start()
+        poll(lambda: _first_line(server, healthy).startswith(b"HTTP/1.1 200"), PATIENCE, "room for a connection")
+        with connection(server, healthy) as first, connection(server, healthy) as second:
+            assert first.recv(4_096) and second.recv(4_096)
+            with ExitStack() as refused:
+                for _ in range(6):
+                    assert refused.enter_context(connection(server)).recv(4_096).startswith(b"HTTP/1.1 503")
+                first.close()
+                poll(lambda: _first_line(server, healthy).startswith(b"HTTP/1.1 200"), 1.0, "room at once")
+        server.stop()
+    finally:
+        server.clean_up()
+
+
 def _first_line(server: Server, request: bytes) -> bytes:
     with connection(server, request) as made:
         try:
@@ -252,6 +277,66 @@ def test_an_answer_under_way_at_sigterm_arrives_whole(tmp_path: Path) -> None:
         assert texts(received) == 32
     finally:
         server.clean_up()
+
+
+@pytest.mark.parametrize("delay", [0.2, 0.6, 1.2])
+def test_a_client_that_closes_its_side_while_it_reads_gets_all(hasty: Server, delay: float) -> None:
+    """The end of its own side comes when the answer was written, but has not left yet."""
+    user = new_user()
+    quotes = '"' * 262_144
+    with Native(hasty, hasty.token(user)) as native:
+        conversation = native.ask("POST", "/v1/conversations", {}).json["conversation"]["id"]
+        assert native.append(conversation, {"role": "user", "content": quotes}).status == 201
+    request = head("GET", f"/v1/conversations/{conversation}/messages", hasty.token(user), "Connection: close")
+    with connection(hasty, request, receive_bytes=4_096) as made:
+        time.sleep(delay)
+        made.shutdown(socket.SHUT_WR)
+        time.sleep(0.2)
+        body = everything(made).partition(b"\r\n\r\n")[2]
+    assert json.loads(body)["data"][0]["content"] == quotes
+
+
+def test_what_follows_a_request_is_answered_after_it(hasty: Server) -> None:
+    """Nonsense behind a request neither replaces its answer nor stands in the middle of it."""
+    user = new_user()
+    conversation = long_conversation(hasty, user, 2)
+    good = head("GET", f"/v1/conversations/{conversation}/messages?limit=200", hasty.token(user))
+    for nonsense in (b"GET /healthz HTTP/1.1\r\nHost: a b\r\n\r\n", b"nonsense\r\n\r\n"):
+        with connection(hasty, good + nonsense) as made:
+            time.sleep(0.3)
+            received = everything(made)
+        assert received.startswith(b"HTTP/1.1 200 ") and texts(received) == 8
+        assert statuses(received) == [200, 400]
+        problem(received[received.rindex(b"HTTP/1.1 400"):], 400)
+
+
+def test_requests_in_a_row_are_answered_in_their_order(hasty: Server) -> None:
+    """Sent at once, also with a body, and by a client that closes its side behind them."""
+    token = hasty.token(new_user())
+    body = b'{"session_id":"row"}'
+    opens = head("POST", "/v1/conversations", token, f"Content-Length: {len(body)}") + body
+    with connection(hasty, (opens + b"GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n") * 20) as made:
+        made.shutdown(socket.SHUT_WR)
+        assert statuses(everything(made)) == [201, 200] + [200, 200] * 19
+
+
+@pytest.mark.parametrize("beginning", [
+    b"GET /healthz HTTP/1.1\r\nHost: test\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+    b"HTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n",
+    b"CONNECT test:1 HTTP/1.1\r\nHost: test:1\r\n\r\n"], ids=["upgrade", "connect"])
+def test_behind_an_upgrade_nothing_is_collected(hasty: Server, beginning: bytes) -> None:
+    """It is answered and the connection closed; what a client goes on sending costs no memory."""
+    before = hasty.resident_bytes()
+    with connection(hasty, beginning) as made:
+        sent = 0
+        with suppress(ConnectionResetError, BrokenPipeError):
+            for _ in range(64):
+                made.sendall(b"z" * 1_048_576)
+                sent += 1
+        answer = everything(made)
+    assert sent < 64
+    assert b"connection: close" in answer.lower() or answer == b""
+    assert hasty.resident_bytes() - before < 32 * 1_048_576
 
 
 @pytest.mark.parametrize(("token", "status"), [("", 401), ("service", 413)])

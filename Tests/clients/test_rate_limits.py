@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 from pathlib import Path
 
 import pytest
@@ -80,7 +81,29 @@ def test_behind_a_trusted_proxy_the_client_counts(tmp_path: Path) -> None:
         server.clean_up()
 
 
+def test_an_ipv4_client_is_the_same_on_a_socket_that_listens_on_both(tmp_path: Path) -> None:
+    """There its address is mapped into IPv6, where all such addresses begin alike."""
+    server = Server(tmp_path, settings={"PARLEY_RATE_LIMIT_ADDRESS": "2", "PARLEY_TRUSTED_PROXIES": "127.0.0.9"})
+    server.host = "[::]"
+
+    def status(source: str, hop: str = "") -> int:
+        asked = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10, source_address=(source, 0))
+        asked.request("GET", "/v1/limits", headers={"X-Forwarded-For": hop} if hop else {})
+        return asked.getresponse().status
+
+    try:
+        server.start()
+        assert [status("127.0.0.2") for _ in range(3)] == [200, 200, 429]
+        assert status("127.0.0.3") == 200
+        assert [status("127.0.0.9", "192.0.2.7") for _ in range(3)] == [200, 200, 429]
+        assert status("127.0.0.9", "192.0.2.8") == 200
+        server.stop()
+    finally:
+        server.clean_up()
+
+
 @pytest.mark.parametrize(("name", "value"), [
+    ("PARLEY_TRUSTED_PROXIES", "10.0.0.2 10.0.0.3"),
     ("PARLEY_RATE_LIMIT_USER", "-1"), ("PARLEY_RATE_LIMIT_ADDRESS", "many"), ("PARLEY_TRUSTED_PROXIES", "proxy.example"),
     ("PARLEY_MAX_CONNECTIONS", "0"), ("PARLEY_HEAD_SECONDS", "0"), ("PARLEY_TRANSFER_SECONDS", "1e3")])
 def test_a_setting_that_makes_no_sense_ends_the_start(tmp_path: Path, name: str, value: str) -> None:
