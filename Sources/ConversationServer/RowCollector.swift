@@ -28,7 +28,8 @@ struct RowCollector {
   private let comesInOrder: Bool
   /// Rows that come before the window's end, at most.
   private let capacity: Int
-  /// The terms of the order that mean arrival.
+  /// The terms of the order that mean arrival, which no two rows share: messages of one append have one
+  /// time, and the place decides between them before any later term does.
   private let byArrival: [Bool]
   private var rows: [Row] = []
   private var bytes = 0
@@ -54,10 +55,7 @@ struct RowCollector {
   var isFull: Bool { matches >= capacity }
 
   /// Whether a row that arrived then, or earlier, cannot be in the answer any more.
-  func excludes(_ arrival: Arrival) -> Bool {
-    // Where the order says more than the time, rows of the same time have to be compared.
-    cutoff.map { query.order.count == 1 ? arrival < $0 : arrival.time < $0.time } ?? false
-  }
+  func excludes(_ arrival: Arrival) -> Bool { cutoff.map { arrival < $0 } ?? false }
 
   /// Whether rows that arrived then, or earlier, cannot be in the answer any more.
   func excludes(everythingUntil time: Timestamp) -> Bool { cutoff.map { time < $0.time } ?? false }
@@ -115,10 +113,7 @@ struct RowCollector {
   private func precedes(_ left: Row, _ right: Row) -> Bool {
     for (index, term) in query.order.enumerated() {
       if byArrival[index] {
-        let isLast = index + 1 == query.order.count
-        if isLast ? left.arrival != right.arrival : left.arrival.time != right.arrival.time {
-          return (left.arrival < right.arrival) != term.isDescending
-        }
+        if left.arrival != right.arrival { return (left.arrival < right.arrival) != term.isDescending }
         continue
       }
       let (a, b) = (left.keys[index], right.keys[index])

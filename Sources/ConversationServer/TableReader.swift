@@ -79,10 +79,7 @@ struct TableReader {
   /// Which way along a path the wanted order of its messages goes; nil for an order by something else.
   private var pathDirection: Direction? {
     guard let first = query.order.first else { return .oldestFirst }
-    let names = query.order.map { query.shape.columns[$0.column].name }
-    // Messages of one append share their time, so what else the order names may decide between them.
-    guard ["created_at", "position"].contains(names[0]), names.allSatisfy(["created_at", "position", "id"].contains)
-    else { return nil }
+    guard ["created_at", "position"].contains(query.shape.columns[first.column].name) else { return nil }
     return first.isDescending ? .newestFirst : .oldestFirst
   }
 
