@@ -22,13 +22,11 @@ public struct Branch: Hashable, Sendable {
   public var origin: Origin
   public var isActive: Bool
   public var isDeleted: Bool
-  /// The conversation's version when this row last changed.
-  public var version: Version
   public var createdAt: Timestamp
 
   public init(
     number: BranchNumber, parent: BranchNumber?, forkPosition: Position, headPosition: Position, title: String?,
-    origin: Origin, isActive: Bool, isDeleted: Bool, version: Version, createdAt: Timestamp
+    origin: Origin, isActive: Bool, isDeleted: Bool, createdAt: Timestamp
   ) {
     self.number = number
     self.parent = parent
@@ -38,7 +36,6 @@ public struct Branch: Hashable, Sendable {
     self.origin = origin
     self.isActive = isActive
     self.isDeleted = isDeleted
-    self.version = version
     self.createdAt = createdAt
   }
 }

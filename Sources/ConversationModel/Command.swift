@@ -4,6 +4,13 @@ public enum Command: Sendable {
   case open(OpenConversation)
   case update(UpdateConversation)
   case append(Append)
+  case revise(Revise)
+  /// Blanks a message and keeps its place; once more is a replay.
+  case deleteMessage(DeleteMessage)
+  case makeBranch(MakeBranch)
+  case updateBranch(UpdateBranch)
+  /// Leaves a tombstone of a branch, and blanks its messages.
+  case deleteBranch(BranchKey)
   /// Removes the conversation with everything in it.
   case erase(ConversationID)
 }
@@ -67,16 +74,132 @@ public struct Append: Hashable, Sendable {
   public var messages: [NewMessage]
   /// The message to continue after: a head. Nil for whatever is the head now.
   public var parent: MessageID?
-  /// Nil for the branch of `parent`, or else the active one.
+  /// Which one, where `parent` is the head of several; without a parent the branch to add to. Nil for
+  /// the active branch.
   public var branch: BranchNumber?
+  public var onConflict: OnConflict
+
+  /// What happens when `parent` is not the head of the branch.
+  public enum OnConflict: String, Hashable, Sendable, CaseIterable {
+    /// The messages become a new branch behind `parent`, which is not activated.
+    case branch
+    /// `.conflict`
+    case reject
+  }
 
   public init(
-    to conversation: ConversationID, _ messages: [NewMessage], parent: MessageID? = nil, branch: BranchNumber? = nil
+    to conversation: ConversationID, _ messages: [NewMessage], parent: MessageID? = nil, branch: BranchNumber? = nil,
+    onConflict: OnConflict = .branch
   ) {
     self.conversation = conversation
     self.messages = messages
     self.parent = parent
     self.branch = branch
+    self.onConflict = onConflict
+  }
+}
+
+/// Edits a message in place: the old text becomes a revision, what follows stays.
+public struct Revise: Hashable, Sendable {
+  public var message: MessageID
+  /// Nil to keep it.
+  public var content: String?
+  /// Nil to keep it.
+  public var metadata: JSONText?
+  /// Refused with `preconditionFailed` unless the message stands at this revision.
+  public var ifRevision: Int?
+
+  public init(_ message: MessageID, content: String? = nil, metadata: JSONText? = nil, ifRevision: Int? = nil) {
+    self.message = message
+    self.content = content
+    self.metadata = metadata
+    self.ifRevision = ifRevision
+  }
+}
+
+/// Blanks a message's text, revisions and metadata.
+public struct DeleteMessage: Hashable, Sendable {
+  public var message: MessageID
+  /// Refused with `preconditionFailed` unless the message stands at this revision.
+  public var ifRevision: Int?
+
+  public init(_ message: MessageID, ifRevision: Int? = nil) {
+    self.message = message
+    self.ifRevision = ifRevision
+  }
+}
+
+/// Starts a branch at a message.
+public struct MakeBranch: Hashable, Sendable {
+  public enum Start: Hashable, Sendable {
+    /// The branch goes on behind the message; nil for before the first.
+    case after(MessageID?)
+    /// The branch's first message takes the place of this one, and its role.
+    case inPlaceOf(MessageID)
+  }
+
+  public var conversation: ConversationID
+  public var start: Start
+  /// `fork`, `edit` or `regenerate`.
+  public var origin: Branch.Origin
+  /// The branch's first message, needed for `inPlaceOf`; its client id makes the command repeatable.
+  public var message: NewMessage?
+  public var title: String?
+  /// Whether it becomes the active branch.
+  public var isActivated: Bool
+
+  /// Goes on behind a message, or before the first one.
+  public static func fork(
+    _ conversation: ConversationID, after message: MessageID?, title: String? = nil, isActivated: Bool = true
+  ) -> MakeBranch {
+    MakeBranch(
+      conversation: conversation, start: .after(message), origin: .fork, message: nil, title: title,
+      isActivated: isActivated)
+  }
+
+  /// Puts another text in a message's place. The replacement takes over the role and nothing else.
+  public static func edit(
+    _ conversation: ConversationID, _ message: MessageID, by replacement: NewMessage, title: String? = nil,
+    isActivated: Bool = true
+  ) -> MakeBranch {
+    MakeBranch(
+      conversation: conversation, start: .inPlaceOf(message), origin: .edit, message: replacement, title: title,
+      isActivated: isActivated)
+  }
+
+  public init(
+    conversation: ConversationID, start: Start, origin: Branch.Origin, message: NewMessage?, title: String?,
+    isActivated: Bool
+  ) {
+    self.conversation = conversation
+    self.start = start
+    self.origin = origin
+    self.message = message
+    self.title = title
+    self.isActivated = isActivated
+  }
+}
+
+/// A branch of a conversation.
+public struct BranchKey: Hashable, Sendable {
+  public var conversation: ConversationID
+  public var number: BranchNumber
+
+  public init(_ conversation: ConversationID, _ number: BranchNumber) {
+    self.conversation = conversation
+    self.number = number
+  }
+}
+
+/// Changes a branch's title.
+public struct UpdateBranch: Hashable, Sendable {
+  public var branch: BranchKey
+  /// Nil for none.
+  public var title: String?
+
+  public init(_ branch: BranchKey, title: String?) {
+    self.branch = branch
+    self.title = title
   }
 }
 
@@ -117,8 +240,12 @@ public enum Durability: String, Sendable {
 public struct Receipt: Sendable {
   /// The conversation as it is now; set by `open` and `update`.
   public var conversation: Conversation?
-  /// The messages of an append, in its order.
+  /// The messages of an append, in its order; the message that was revised or deleted; the first
+  /// message of a branch that was made with one.
   public var messages: [Message]
+  /// The branch that was made, changed or deleted: also the one that an append made because its parent
+  /// was no head.
+  public var branch: Branch?
   /// How much an erasure removes.
   public var erasure: Erasure?
   public var version: Version?
@@ -127,11 +254,12 @@ public struct Receipt: Sendable {
   public var isReplay: Bool
 
   public init(
-    conversation: Conversation? = nil, messages: [Message] = [], erasure: Erasure? = nil, version: Version?,
-    durability: Durability = .stored, isReplay: Bool = false
+    conversation: Conversation? = nil, messages: [Message] = [], branch: Branch? = nil, erasure: Erasure? = nil,
+    version: Version?, durability: Durability = .stored, isReplay: Bool = false
   ) {
     self.conversation = conversation
     self.messages = messages
+    self.branch = branch
     self.erasure = erasure
     self.version = version
     self.durability = durability

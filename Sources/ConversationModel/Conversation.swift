@@ -77,12 +77,14 @@ public struct ConversationFilter: Hashable, Sendable {
   /// The title holds this text, letters in either case.
   public var titlePart: String?
   public var sessionID: String?
+  public var isDefault: Bool?
 
   public init(
     user: UserID? = nil, isArchived: Bool? = nil, isPinned: Bool? = nil, titlePart: String? = nil,
-    sessionID: String? = nil
+    sessionID: String? = nil, isDefault: Bool? = nil
   ) {
     self.user = user
+    self.isDefault = isDefault
     self.isArchived = isArchived
     self.isPinned = isPinned
     self.titlePart = titlePart

@@ -57,6 +57,10 @@ public struct ConversationError: Error, Sendable {
 
   /// The one answer for unknown and foreign conversations.
   public static let noConversation = ConversationError(.notFound, "There is no such conversation.")
+  /// The one answer for whatever would touch a deleted message.
+  public static let deletedMessage = ConversationError(.gone, "The message was deleted.")
+  /// The one answer for unknown and deleted branches.
+  public static let noBranch = ConversationError(.notFound, "There is no such branch.", field: "branch")
   /// The one answer for unknown and foreign messages.
   public static let noMessage = ConversationError(.notFound, "There is no such message.")
 }

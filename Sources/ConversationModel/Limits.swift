@@ -9,10 +9,14 @@ public enum Limits {
   public static let objectBytes = 65_536
   /// Levels of nesting in metadata, entities or context.
   public static let objectDepth = 32
+  /// Bytes of one answer that a client of the native door reads: a page of 200 messages of full size.
+  public static let replyBytes = 67_108_864
   /// Levels of nesting in a request body: an object, a list of messages, a message, its metadata.
   public static let bodyDepth = objectDepth + 3
   /// Unicode scalars of a conversation's or a branch's title.
   public static let titleScalars = 200
+  /// Messages that are looked at for a title; the ones before may be blank.
+  public static let titleMessages = 20
   /// Unicode scalars of a session id or a client id.
   public static let keyScalars = 255
   /// Unicode scalars of an intent: a label, not a text.
@@ -45,6 +49,8 @@ public enum Limits {
   public static let batchCommands = 256
   /// Reads that wait for a reader; one more is refused as `unavailable`.
   public static let queuedReads = 4_096
+  /// Bytes of text after which a page of changes ends at the next version.
+  public static let changesBytes = 1_048_576
   /// Rows that one step of an erasure deletes before other writers get their turn.
   public static let eraseRows = 500
   /// Steps of an erasure that its caller waits for before the answer becomes `pending`.

@@ -28,15 +28,13 @@ public struct Message: Hashable, Sendable {
   public var status: Status
   /// 1 for the text as appended; each edit in place adds one. The message's ETag.
   public var revision: Int
-  /// The conversation's version when this row last changed.
-  public var version: Version
   public var createdAt: Timestamp
   public var editedAt: Timestamp?
 
   public init(
     id: MessageID, clientID: String?, conversationID: ConversationID, branch: BranchNumber, position: Position,
     role: Role, content: String, intent: String?, confidence: Confidence?, entities: JSONText, metadata: JSONText,
-    status: Status, revision: Int, version: Version, createdAt: Timestamp, editedAt: Timestamp?
+    status: Status, revision: Int, createdAt: Timestamp, editedAt: Timestamp?
   ) {
     self.id = id
     self.clientID = clientID
@@ -51,7 +49,6 @@ public struct Message: Hashable, Sendable {
     self.metadata = metadata
     self.status = status
     self.revision = revision
-    self.version = version
     self.createdAt = createdAt
     self.editedAt = editedAt
   }
@@ -82,6 +79,22 @@ public struct Confidence: Hashable, Sendable {
     let magnitude = abs(hundredths)
     let cents = magnitude % 100
     return "\(hundredths < 0 ? "-" : "")\(magnitude / 100).\(cents < 10 ? "0" : "")\(cents)"
+  }
+}
+
+/// An earlier text of a message that was edited in place.
+public struct Revision: Hashable, Sendable {
+  /// 1 for the text as appended.
+  public var number: Int
+  public var content: String
+  public var metadata: JSONText
+  public var replacedAt: Timestamp
+
+  public init(number: Int, content: String, metadata: JSONText, replacedAt: Timestamp) {
+    self.number = number
+    self.content = content
+    self.metadata = metadata
+    self.replacedAt = replacedAt
   }
 }
 

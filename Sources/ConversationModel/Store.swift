@@ -10,10 +10,11 @@
 public protocol Store: Sendable {
   /// Applies one change, durably: when it returns, the change survives a power cut.
   ///
-  /// - Throws: `.invalid` or `.tooLarge` for a command beyond `Limits`; `.notFound` for a conversation
-  ///   that is not the principal's; `.conflict` for a client id used before with other content and
-  ///   for a parent that is no head; `.gone` for a client id whose message was deleted;
-  ///   `.preconditionFailed` for another version than the one named.
+  /// - Throws: `.invalid` or `.tooLarge` for a command beyond `Limits`; `.notFound` for a conversation,
+  ///   message or branch that is not the principal's; `.conflict` for a client id used before with other
+  ///   content, for a parent that is no head where that is to be rejected, and for a branch that cannot
+  ///   be deleted; `.gone` for a client id whose message was deleted and for a deleted message;
+  ///   `.preconditionFailed` for another version or revision than the one named.
   func apply(_ command: Command, as principal: Principal) async throws(ConversationError) -> Receipt
 
   /// Lists conversations, newest activity first.
@@ -40,11 +41,30 @@ public protocol Store: Sendable {
     _ path: Path, _ page: MessagePageRequest, as principal: Principal
   ) async throws(ConversationError) -> MessagePage
 
-  /// - Throws: `.notFound` if it is unknown or in somebody else's conversation.
+  /// - Throws: `.notFound` if it is unknown or in somebody else's conversation; `.gone` if its branch was
+  ///   deleted.
   func message(_ id: MessageID, as principal: Principal) async throws(ConversationError) -> MessageDetail
+
+  /// The earlier texts of a message, newest first.
+  ///
+  /// - Throws: As `message`; `.invalid` for a limit outside `Limits.pageItems` and for a cursor that is
+  ///   damaged or of another list.
+  func revisions(
+    of id: MessageID, _ page: PageRequest, as principal: Principal
+  ) async throws(ConversationError) -> Page<Revision>
 
   /// The branches that are not deleted, by number.
   func branches(of id: ConversationID, as principal: Principal) async throws(ConversationError) -> [Branch]
+
+  /// What changed behind a version, in whole versions.
+  ///
+  /// - Parameter limit: Rows, at most `Limits.pageItems`; a version with more comes whole all the same.
+  ///   Long texts end the answer earlier.
+  /// - Throws: `.notFound` if the conversation is unknown or not the principal's; `.invalid` for a version
+  ///   that is still to come and for a limit out of range.
+  func changes(
+    in id: ConversationID, since version: Version, limit: Int, as principal: Principal
+  ) async throws(ConversationError) -> Changes
 
   /// Whether the store takes commands, and what it has counted. Never waits for the store.
   func health() async -> StoreHealth

@@ -84,6 +84,39 @@ extension Timestamp: CustomStringConvertible {
   }
 }
 
+extension Timestamp {
+  /// Reads `description`, and nothing else: the years 0 to 9999 in UTC, with six decimals.
+  public init?(_ text: some StringProtocol) {
+    let form = "0000-00-00T00:00:00.000000Z".utf8
+    guard text.utf8.count == form.count else { return nil }
+    // The numbers between the marks: year, month, day, hour, minute, second, microsecond.
+    var fields: [Int64] = []
+    var number: Int64 = 0
+    for (byte, mark) in zip(text.utf8, form) {
+      if mark == UInt8(ascii: "0") {
+        guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }
+        number = number * 10 + Int64(byte - UInt8(ascii: "0"))
+      } else {
+        guard byte == mark else { return nil }
+        fields.append(number)
+        number = 0
+      }
+    }
+    let days = Self.daysSince1970(year: fields[0], month: fields[1], day: fields[2])
+    let seconds = ((days * 24 + fields[3]) * 60 + fields[4]) * 60 + fields[5]
+    self.init(microseconds: seconds * 1_000_000 + fields[6])
+    // A day that no month has, or a minute that no hour has, comes out as another time.
+    guard text.utf8.elementsEqual(description.utf8) else { return nil }
+  }
+
+  /// The inverse of `civilDate` (`days_from_civil`); a month out of range is one of another year.
+  private static func daysSince1970(year: Int64, month: Int64, day: Int64) -> Int64 {
+    let (era, yearOfEra) = (month <= 2 ? year - 1 : year).floorDivided(by: 400)
+    let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
+    return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
+  }
+}
+
 extension Int64 {
   /// Quotient rounded towards minus infinity, and the remainder that is never negative.
   fileprivate func floorDivided(by divisor: Int64) -> (quotient: Int64, remainder: Int64) {

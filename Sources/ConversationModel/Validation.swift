@@ -17,7 +17,25 @@ extension Command {
           .invalid, "An append holds 1 to \(Limits.appendMessages.upperBound) messages.", field: "messages")
       }
       for message in append.messages { try message.validate() }
-    case .erase:
+    case .revise(let revise):
+      guard revise.content != nil || revise.metadata != nil else {
+        throw ConversationError(.invalid, "An edit changes the content, the metadata or both.")
+      }
+      try revise.content.map(validateContent)
+      try revise.metadata.map { value throws(ConversationError) in try validateObject(value, "metadata") }
+    case .makeBranch(let branch):
+      try branch.title.map(validateTitle)
+      try branch.message?.validate()
+      guard [.fork, .edit, .regenerate].contains(branch.origin) else {
+        throw ConversationError(.invalid, "A branch is made by a fork, an edit or a regenerated answer.")
+      }
+      if case .inPlaceOf = branch.start, branch.message == nil {
+        throw ConversationError(
+          .invalid, "A message is replaced by another one; its content is missing.", field: "content")
+      }
+    case .updateBranch(let update):
+      try update.title.map(validateTitle)
+    case .erase, .deleteMessage, .deleteBranch:
       break
     }
   }
@@ -25,13 +43,7 @@ extension Command {
 
 extension NewMessage {
   fileprivate func validate() throws(ConversationError) {
-    guard content.utf8.count <= Limits.contentBytes else {
-      throw ConversationError(
-        .tooLarge, "The content of a message holds at most \(Limits.contentBytes) bytes.", field: "content")
-    }
-    guard !holdsNUL(content) else {
-      throw ConversationError(.invalid, "The content must not hold the character U+0000.", field: "content")
-    }
+    try validateContent(content)
     try clientID.map { value throws(ConversationError) in try validateKey(value, "client_id") }
     if let intent {
       guard intent.unicodeScalars.count <= Limits.intentScalars, !holdsNUL(intent) else {
@@ -68,6 +80,16 @@ extension ConversationFilter {
 public func validatePageLimit(_ limit: Int) throws(ConversationError) {
   guard Limits.pageItems.contains(limit) else {
     throw ConversationError(.invalid, "A page holds 1 to \(Limits.pageItems.upperBound) items.", field: "limit")
+  }
+}
+
+private func validateContent(_ content: String) throws(ConversationError) {
+  guard content.utf8.count <= Limits.contentBytes else {
+    throw ConversationError(
+      .tooLarge, "The content of a message holds at most \(Limits.contentBytes) bytes.", field: "content")
+  }
+  guard !holdsNUL(content) else {
+    throw ConversationError(.invalid, "The content must not hold the character U+0000.", field: "content")
   }
 }
 

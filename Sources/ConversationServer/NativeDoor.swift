@@ -24,8 +24,11 @@ struct NativeDoor: Sendable {
     router.route(
       "/v1/conversations/{id}/messages",
       [.get: messages, .post: append])
-    router.route("/v1/conversations/{id}/branches", [.get: branches])
-    router.route("/v1/messages/{id}", [.get: message])
+    router.route("/v1/conversations/{id}/branches", [.get: branches, .post: makeBranch])
+    router.route("/v1/conversations/{id}/branches/{number}", [.patch: updateBranch, .delete: deleteBranch])
+    router.route("/v1/conversations/{id}/changes", [.get: changes])
+    router.route("/v1/messages/{id}", [.get: message, .patch: revise, .delete: deleteMessage])
+    router.route("/v1/messages/{id}/revisions", [.get: revisions])
   }
 
   // MARK: Conversations
@@ -47,12 +50,11 @@ struct NativeDoor: Sendable {
   @Sendable private func listConversations(_ request: Request, _ context: ServerContext) async throws -> Response {
     let principal = try await principal(of: request)
     let query = try Query(
-      request, allowing: ["limit", "cursor", "archived", "pinned", "q", "session_id", "user_id"])
+      request, allowing: ["limit", "cursor", "archived", "pinned", "q", "session_id", "is_default", "user_id"])
     let filter = ConversationFilter(
       user: try query.id("user_id"), isArchived: try query.boolean("archived"), isPinned: try query.boolean("pinned"),
-      titlePart: query["q"], sessionID: query["session_id"])
-    let page = PageRequest(limit: try query.number("limit") ?? Limits.defaultPageItems, cursor: query["cursor"])
-    let conversations = try await store.conversations(filter, page, as: principal)
+      titlePart: query["q"], sessionID: query["session_id"], isDefault: try query.boolean("is_default"))
+    let conversations = try await store.conversations(filter, try query.page(), as: principal)
     return .json(reserving: 512 * conversations.items.count) { writer in
       writer.page(conversations) { $0.conversation($1) }
     }
@@ -87,7 +89,9 @@ struct NativeDoor: Sendable {
     let principal = try caller.acting(for: nil, query)
     let path = Path(.id(try conversationID(context)), branch: try query.number("branch"))
     let wanted = MessagePageRequest(
-      limit: try query.number("limit") ?? Limits.defaultPageItems, try part(query), bytes: Self.pieceBytes)
+      limit: try query.number("limit") ?? Limits.defaultPageItems, try part(query),
+      // The head of an answer says how long the whole is.
+      bytes: request.method == .head ? nil : Self.pieceBytes)
     let page = try await store.messages(path, wanted, as: principal)
     guard let rest = page.rest else {
       return .json(reserving: 1024 * (page.messages.count + 1)) { $0.page(page) }
@@ -100,7 +104,7 @@ struct NativeDoor: Sendable {
   private static let pieceBytes = 131_072
 
   /// Sends a page of long messages while it reads them, so that a client that takes it slowly, or never,
-  /// costs two pieces of memory and not fifty megabytes.
+  /// costs two pieces of memory and not fifty megabytes. A piece ends behind the message that fills it.
   ///
   /// A piece may show a message in a later version than the page's own `version`: whoever follows the
   /// changes from there meets it again. If the conversation is erased under way, the answer breaks off.
@@ -140,17 +144,69 @@ struct NativeDoor: Sendable {
 
   @Sendable private func message(_ request: Request, _ context: ServerContext) async throws -> Response {
     let principal = try await principal(of: request).acting(for: nil, Query(request, allowing: ["user_id"]))
-    guard let id = context.parameters.get("id").flatMap({ MessageID($0) }) else { throw ConversationError.noMessage }
-    let detail = try await store.message(id, as: principal)
+    let detail = try await store.message(try messageID(context), as: principal)
     return .json(headers: [.eTag: "\"\(detail.message.revision)\""]) {
       $0.message(detail.message, siblings: detail.siblings)
     }
   }
 
+  @Sendable private func revise(_ request: Request, _ context: ServerContext) async throws -> Response {
+    let principal = try await principal(of: request).acting(for: nil, Query(request, allowing: ["user_id"]))
+    let body = try ReviseBody(
+      try await request.json(), of: try messageID(context), ifRevision: try request.ifMatch())
+    return .receipt(try await store.apply(.revise(body.revise), as: principal), created: false)
+  }
+
+  @Sendable private func deleteMessage(_ request: Request, _ context: ServerContext) async throws -> Response {
+    let principal = try await principal(of: request).acting(for: nil, Query(request, allowing: ["user_id"]))
+    let delete = DeleteMessage(try messageID(context), ifRevision: try request.ifMatch())
+    return .receipt(try await store.apply(.deleteMessage(delete), as: principal), created: false)
+  }
+
+  @Sendable private func revisions(_ request: Request, _ context: ServerContext) async throws -> Response {
+    let caller = try await principal(of: request)
+    let query = try Query(request, allowing: ["limit", "cursor", "user_id"])
+    let revisions = try await store.revisions(
+      of: try messageID(context), try query.page(), as: try caller.acting(for: nil, query))
+    return .json { writer in writer.page(revisions) { $0.revision($1) } }
+  }
+
+  // MARK: Branches and changes
+
   @Sendable private func branches(_ request: Request, _ context: ServerContext) async throws -> Response {
     let principal = try await principal(of: request).acting(for: nil, Query(request, allowing: ["user_id"]))
     let branches = try await store.branches(of: try conversationID(context), as: principal)
     return .json { writer in writer.page(Page(items: branches, next: nil)) { $0.branch($1) } }
+  }
+
+  @Sendable private func makeBranch(_ request: Request, _ context: ServerContext) async throws -> Response {
+    let principal = try await principal(of: request).acting(for: nil, Query(request, allowing: ["user_id"]))
+    let body = try MakeBranchBody(
+      try await request.json(), in: try conversationID(context), idempotencyKey: try request.idempotencyKey())
+    let receipt = try await store.apply(.makeBranch(body.make), as: principal)
+    return .receipt(receipt, created: !receipt.isReplay)
+  }
+
+  @Sendable private func updateBranch(_ request: Request, _ context: ServerContext) async throws -> Response {
+    let principal = try await principal(of: request).acting(for: nil, Query(request, allowing: ["user_id"]))
+    let body = try UpdateBranchBody(try await request.json(), of: try branchKey(context))
+    return .receipt(try await store.apply(.updateBranch(body.update), as: principal), created: false)
+  }
+
+  @Sendable private func deleteBranch(_ request: Request, _ context: ServerContext) async throws -> Response {
+    let principal = try await principal(of: request).acting(for: nil, Query(request, allowing: ["user_id"]))
+    return .receipt(
+      try await store.apply(.deleteBranch(try branchKey(context)), as: principal), created: false)
+  }
+
+  @Sendable private func changes(_ request: Request, _ context: ServerContext) async throws -> Response {
+    let caller = try await principal(of: request)
+    let query = try Query(request, allowing: ["since", "limit", "user_id"])
+    let principal = try caller.acting(for: nil, query)
+    let changes = try await store.changes(
+      in: try conversationID(context), since: try query.number("since") ?? 0,
+      limit: try query.number("limit") ?? Limits.defaultPageItems, as: principal)
+    return .json(reserving: 1024 * (changes.changes.count + 1)) { $0.changes(changes) }
   }
 
   // MARK: Reading a request
@@ -173,6 +229,17 @@ struct NativeDoor: Sendable {
   private func conversationID(_ context: ServerContext) throws(ConversationError) -> ConversationID {
     guard let id = context.parameters.get("id").flatMap({ ConversationID($0) }) else { throw .noConversation }
     return id
+  }
+
+  private func messageID(_ context: ServerContext) throws(ConversationError) -> MessageID {
+    guard let id = context.parameters.get("id").flatMap({ MessageID($0) }) else { throw .noMessage }
+    return id
+  }
+
+  private func branchKey(_ context: ServerContext) throws(ConversationError) -> BranchKey {
+    let conversation = try conversationID(context)
+    guard let number = context.parameters.get("number").flatMap({ wholeNumber($0) }) else { throw .noBranch }
+    return BranchKey(conversation, number)
   }
 
   private func part(_ query: Query) throws(ConversationError) -> MessagePageRequest.Part {
@@ -237,7 +304,11 @@ extension Principal {
 extension Response {
   fileprivate static func receipt(_ receipt: Receipt, created: Bool, asList: Bool = false) -> Response {
     var headers = HTTPFields()
-    if receipt.conversation != nil, let version = receipt.version { headers[.eTag] = "\"\(version)\"" }
+    if receipt.conversation != nil, let version = receipt.version {
+      headers[.eTag] = "\"\(version)\""
+    } else if receipt.messages.count == 1, let message = receipt.messages.first {
+      headers[.eTag] = "\"\(message.revision)\""
+    }
     let status: HTTPResponse.Status = receipt.durability == .spooled ? .accepted : created ? .created : .ok
     return .json(status, headers: headers, reserving: 1024 * (receipt.messages.count + 1)) {
       $0.receipt(receipt, asList: asList)

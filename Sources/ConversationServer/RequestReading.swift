@@ -151,6 +151,11 @@ struct Query {
     return id
   }
 
+  /// `limit` and `cursor`.
+  func page() throws(ConversationError) -> PageRequest {
+    PageRequest(limit: try number("limit") ?? Limits.defaultPageItems, cursor: self["cursor"])
+  }
+
   private func wrong(_ name: String, _ wanted: String) -> ConversationError {
     ConversationError(.invalid, "The query parameter \(name) must be \(wanted).", field: name)
   }

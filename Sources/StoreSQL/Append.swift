@@ -9,9 +9,13 @@ extension SQLStore {
       principal.owns(target.owner)
     else { throw ConversationError.noConversation }
     let prints = append.messages.map(\.fingerprint)
-    if let replay = try replay(of: append, prints, at: target.version, on: connection) { return replay }
+    if let replay = try replay(of: append, prints, target, on: connection) { return replay }
 
-    let (branch, head) = try place(of: append, target, on: connection)
+    let (branch, head): (BranchNumber, Position)
+    switch try place(of: append, target, on: connection) {
+    case .head(let number, let position): (branch, head) = (number, position)
+    case .conflict(let parent): return try addBranch(behind: parent, append, as: principal, on: connection)
+    }
     let now = environment.now()
     let version = target.version + 1
     var messages: [Message] = []
@@ -21,64 +25,96 @@ extension SQLStore {
         id: environment.newID(at: now), clientID: new.clientID, conversationID: append.conversation, branch: branch,
         position: head + 1 + index, role: new.role, content: new.content, intent: new.intent,
         confidence: new.confidence, entities: new.entities, metadata: new.metadata, status: .complete, revision: 1,
-        version: version, createdAt: now, editedAt: nil)
-      try insert(message, fingerprint: prints[index], on: connection)
+        createdAt: now, editedAt: nil)
+      try insert(message, fingerprint: prints[index], version: version, on: connection)
       messages.append(message)
     }
     try connection.execute(
       Statements.moveHead,
       [conversation, .integer(branch), .integer(head + messages.count), .integer(version)])
-    let title = target.isUntitled ? firstLine(of: append.messages) : nil
+    let title = target.isUntitled ? automaticTitle(ofFirst: append.messages) : nil
     try connection.execute(
       Statements.countAppend,
-      [conversation, .integer(version), .integer(messages.count), .time(now), .optional(title, SQLValue.text)])
+      [
+        conversation, .integer(version), .integer(messages.count), .time(max(now, target.updatedAt)),
+        .optional(title, SQLValue.text),
+      ])
     return Receipt(messages: messages, version: version)
   }
 
-  private func insert(_ message: Message, fingerprint: [UInt8], on connection: Driver.Connection) throws {
-    try connection.execute(
-      Statements.insertMessage,
-      [
-        .id(message.id), .optional(message.clientID, SQLValue.text), .id(message.conversationID),
-        .integer(message.branch), .integer(message.position), .text(message.role.rawValue), .text(message.content),
-        .optional(message.intent, SQLValue.text),
-        .optional(message.confidence) { .real(Double($0.hundredths) / 100) },
-        .text(message.entities.text), .text(message.metadata.text), .text(message.status.rawValue),
-        .integer(message.revision), .integer(message.version), .time(message.createdAt),
-        .optional(message.editedAt, SQLValue.time), .bytes(fingerprint),
-      ])
+  /// Where an append goes.
+  private enum Place {
+    case head(of: BranchNumber, at: Position)
+    /// Behind a message that others went on from already.
+    case conflict(behind: MessagePlace)
   }
 
-  /// The branch that an append goes to, and its head.
   private func place(
     of append: Append, _ target: AppendTarget, on connection: Driver.Connection
-  ) throws -> (branch: BranchNumber, head: Position) {
-    var parent: MessagePlace?
-    if let id = append.parent {
-      parent = try connection.first(Statements.messagePlace, [.id(id)], MessagePlace.init)
-      guard parent?.conversation == append.conversation else { throw ConversationError.noMessage }
-    }
-    let branch = append.branch ?? parent?.branch ?? target.activeBranch
-    var head = target.activeHead
-    if branch != target.activeBranch {
-      let row = try connection.first(Statements.branch, [.id(append.conversation), .integer(branch)]) {
+  ) throws -> Place {
+    func row(_ number: BranchNumber) throws -> Branch? {
+      try connection.first(Statements.branch, [.id(append.conversation), .integer(number)]) {
         try Branch($0, activeBranch: target.activeBranch)
       }
-      guard let row, !row.isDeleted else {
-        throw ConversationError(.notFound, "There is no such branch.", field: "branch")
-      }
-      head = row.headPosition
     }
-    if let parent, parent.branch != branch || parent.position != head {
+    func named(_ number: BranchNumber) throws -> Branch {
+      guard let branch = try row(number), !branch.isDeleted else { throw ConversationError.noBranch }
+      return branch
+    }
+    guard let parentID = append.parent else {
+      guard let number = append.branch, number != target.activeBranch else {
+        return .head(of: target.activeBranch, at: target.activeHead)
+      }
+      return .head(of: number, at: try named(number).headPosition)
+    }
+    guard let parent = try connection.first(Statements.messagePlace, [.id(parentID)], MessagePlace.init),
+      parent.conversation == append.conversation
+    else { throw ConversationError.noMessage }
+    if append.branch ?? parent.branch == target.activeBranch, parent.branch == target.activeBranch,
+      parent.position == target.activeHead
+    {
+      // By far the most common: a client goes on where it is.
+      return .head(of: parent.branch, at: parent.position)
+    }
+    guard let own = try row(parent.branch), !own.isDeleted else { throw ConversationError.deletedMessage }
+    // The message is the head of its own branch, and of every branch that forks behind it and is empty.
+    var heads = own.headPosition == parent.position ? [own.number] : []
+    if target.branchCount > 1 {
+      heads += try connection.all(
+        Statements.emptyBranches,
+        [.id(append.conversation), .integer(own.number), .integer(parent.position), .integer(.max)]
+      ) { try $0.integer(0) }
+    }
+    if let number = append.branch {
+      _ = try named(number)
+      if heads.contains(number) { return .head(of: number, at: parent.position) }
+    } else if let number = heads.contains(target.activeBranch) ? target.activeBranch : heads.first {
+      return .head(of: number, at: parent.position)
+    }
+    guard append.onConflict == .branch else {
       throw ConversationError(
         .conflict, "The parent is no longer the last message of the branch; read on and send again.", field: "parent")
     }
-    return (branch, head)
+    return .conflict(behind: parent)
+  }
+
+  /// The messages become a branch of their own, which is not shown by default: nobody's words are lost, and
+  /// nobody's screen jumps.
+  private func addBranch(
+    behind parent: MessagePlace, _ append: Append, as principal: Principal, on connection: Driver.Connection
+  ) throws -> Receipt {
+    let conversation = try owned(.id(append.conversation), by: principal, on: connection)
+    var change = try TreeChange(conversation, at: environment.now(), on: connection)
+    var branch = try change.addBranch(
+      parent: parent.branch, at: parent.position, origin: .conflict, title: nil, on: connection)
+    let messages = try change.add(append.messages, to: &branch, environment, on: connection)
+    try change.commit(on: connection)
+    return Receipt(messages: messages, branch: branch, version: change.version)
   }
 
   /// The receipt of an append that was accepted before; nil if none of its client ids is known.
   private func replay(
-    of append: Append, _ prints: [[UInt8]], at version: Version, on connection: Driver.Connection
+    of append: Append, _ prints: [[UInt8]], _ target: AppendTarget, on connection: Driver.Connection
   ) throws -> Receipt? {
     let clientIDs = append.messages.map(\.clientID)
     let known = clientIDs.compactMap(\.self)
@@ -86,25 +122,41 @@ extension SQLStore {
     guard Set(known.map { Array($0.utf8) }).count == known.count else {
       throw ConversationError(.invalid, "One append names the same client_id twice.", field: "client_id")
     }
-    let reused = ConversationError(
-      .conflict, "This client_id was used in this conversation before, for another message.", field: "client_id",
-      rule: .clientIDReused)
-    var first: (branch: BranchNumber, position: Position)?
+    var first: BranchPlace?
     for (index, clientID) in clientIDs.enumerated() {
       guard let clientID else { continue }
       let place = try connection.first(
         Statements.messageByClientID, [.id(append.conversation), .text(clientID)]
-      ) { (branch: try $0.integer(0), position: try $0.integer(1)) }
+      ) { BranchPlace(branch: try $0.integer(0), position: try $0.integer(1)) }
       if let place {
-        first = (place.branch, place.position - index)
+        first = BranchPlace(branch: place.branch, position: place.position - index)
         break
       }
     }
     guard let first else { return nil }
 
-    // All or none were stored, side by side, so what stands there must be this append to the letter.
+    var made: Branch?
+    if first.branch != Branch.trunk {
+      made = try connection.first(Statements.branch, [.id(append.conversation), .integer(first.branch)]) {
+        try Branch($0, activeBranch: target.activeBranch)
+      }
+    }
+    let messages = try stored(
+      append.messages, prints, at: first, of: append.conversation, isDeleted: made?.isDeleted ?? false, on: connection)
+    if made?.origin != .conflict || made?.forkPosition != first.position - 1 { made = nil }
+    return Receipt(messages: messages, branch: made, version: target.version, isReplay: true)
+  }
+
+  /// The messages that an earlier command stored, as they are now.
+  ///
+  /// All or none were stored, side by side, so what stands there must be these to the letter.
+  /// - Throws: `.conflict` if it is not, `.gone` if it was deleted.
+  func stored(
+    _ messages: [NewMessage], _ prints: [[UInt8]], at first: BranchPlace, of conversation: ConversationID,
+    isDeleted: Bool, on connection: Driver.Connection
+  ) throws -> [Message] {
     let range: [SQLValue] = [
-      .id(append.conversation), .integer(first.branch), .integer(first.position),
+      .id(conversation), .integer(first.branch), .integer(first.position),
       .integer(first.position + prints.count - 1), .integer(prints.count),
     ]
     let stored = try connection.all(Statements.fingerprints, range) { row in
@@ -112,22 +164,24 @@ extension SQLStore {
         clientID: try row.optional(0, row.text), status: try row.value(1) as Message.Status, print: try row.bytes(2)
       )
     }
-    guard stored.count == prints.count else { throw reused }
+    guard stored.count == prints.count else { throw ConversationError.reusedClientID }
     for (index, row) in stored.enumerated() {
-      guard sameBytes(row.clientID, clientIDs[index]) else { throw reused }
-      guard row.status != .deleted else {
+      guard sameBytes(row.clientID, messages[index].clientID) else { throw ConversationError.reusedClientID }
+      guard row.status != .deleted, !isDeleted else {
         throw ConversationError(
           .gone, "The message with this client_id was deleted; it is not made again.", field: "client_id")
       }
-      guard row.print == prints[index] else { throw reused }
+      guard row.print == prints[index] else { throw ConversationError.reusedClientID }
     }
-    let messages = try connection.all(Statements.messagesOfBranch, range, Message.init)
-    return Receipt(messages: messages, version: version, isReplay: true)
+    return try connection.all(Statements.messagesOfBranch, range, Message.init)
   }
 
-  private func firstLine(of messages: [NewMessage]) -> String? {
-    messages.first { $0.role == .user }.flatMap { automaticTitle(from: $0.content) }
-  }
+}
+
+extension ConversationError {
+  static let reusedClientID = ConversationError(
+    .conflict, "This client_id was used in this conversation before, for another message.", field: "client_id",
+    rule: .clientIDReused)
 }
 
 /// What an append must know of its conversation.
@@ -137,6 +191,8 @@ private struct AppendTarget {
   let activeBranch: BranchNumber
   let activeHead: Position
   let isUntitled: Bool
+  let branchCount: Int
+  let updatedAt: Timestamp
 
   init(_ row: some SQLRow) throws {
     owner = try row.id(0)
@@ -144,6 +200,8 @@ private struct AppendTarget {
     activeBranch = try row.integer(2)
     activeHead = try row.integer(3)
     isUntitled = try row.boolean(4)
+    branchCount = try row.integer(5)
+    updatedAt = try row.time(6)
   }
 }
 
@@ -158,6 +216,11 @@ struct MessagePlace {
     branch = try row.integer(1)
     position = try row.integer(2)
   }
+}
+
+/// The title that new messages give an untitled conversation.
+func automaticTitle(ofFirst messages: [NewMessage]) -> String? {
+  messages.lazy.filter { $0.role == .user }.compactMap { automaticTitle(from: $0.content) }.first
 }
 
 /// `String ==` is canonical equivalence; ids are the same only if their bytes are.

@@ -83,13 +83,20 @@ private enum AuditStatements {
     """)
   static let branches = SQLStatement(
     """
-    SELECT \(Statements.branchColumns) FROM pam_branches
+    SELECT \(Statements.branchColumns), version, erasing FROM pam_branches
     WHERE conversation_id = $1 ORDER BY number
     """)
   static let messages = SQLStatement(
     """
-    SELECT \(Statements.messageColumns), fingerprint FROM pam_messages
+    SELECT \(Statements.messageColumns), version, fingerprint FROM pam_messages
     WHERE conversation_id = $1 ORDER BY branch, position
+    """)
+  static let revisions = SQLStatement(
+    """
+    SELECT m.branch, m.position, m.status, m.role, r.revision, r.content, r.metadata, r.fingerprint,
+      m.intent, m.confidence, m.entities
+    FROM pam_revisions r LEFT JOIN pam_messages m ON m.id = r.message_id AND m.conversation_id = r.conversation_id
+    WHERE r.conversation_id = $1 ORDER BY r.message_id, r.revision
     """)
   static let orphans: [(table: String, SQLStatement)] = ["pam_messages", "pam_branches", "pam_revisions", "pam_drafts"]
     .map { table in
@@ -105,10 +112,22 @@ private enum AuditStatements {
     }
 }
 
+/// A branch's row with the columns that only the store knows.
+@dynamicMemberLookup
+private struct AuditedBranch {
+  let row: Branch
+  let version: Version
+  let isErasing: Bool
+
+  subscript<Value>(dynamicMember path: KeyPath<Branch, Value>) -> Value { row[keyPath: path] }
+}
+
 /// One conversation under the lens.
 private struct TreeAudit {
   let conversation: ConversationID
   private var findings: [Finding] = []
+  /// How many earlier texts each edited message must have, by its place.
+  private var edits: [BranchPlace: Int] = [:]
 
   /// Positions that arithmetic can be done with; beyond are only those that other hands wrote.
   private static let plausible = 0...1 << 48
@@ -130,37 +149,44 @@ private struct TreeAudit {
     let branches = try readBranches(activeBranch: row.activeBranch, on: connection)
     let byNumber = Dictionary(branches.map { ($0.number, $0) }) { first, _ in first }
     for branch in branches { check(branch, byNumber, version: row.version) }
-    if byNumber[Branch.trunk] == nil { found("has no trunk") }
+    if byNumber[Branch.trunk]?.isDeleted ?? true { found("has no trunk") }
     if byNumber[row.activeBranch]?.isDeleted ?? true { found("its active branch \(row.activeBranch) does not exist") }
     if let last = branches.last, last.number >= row.nextBranch { found("would give the number of a branch again") }
     expect("branch_count", row.branchCount, branches.count { !$0.isDeleted })
 
     let (total, live) = try readMessages(byNumber, version: row.version, on: connection)
     expect("message_count", row.messageCount, live)
+    try readRevisions(byNumber, on: connection)
     return (findings, total)
   }
 
   private mutating func readBranches<Connection: SQLConnection>(
     activeBranch: BranchNumber, on connection: Connection
-  ) throws -> [Branch] {
-    var branches: [Branch] = []
+  ) throws -> [AuditedBranch] {
+    var branches: [AuditedBranch] = []
     try connection.forEachRow(AuditStatements.branches, [.id(conversation)]) { row in
       do {
-        let branch = try Branch(row, activeBranch: activeBranch)
+        let branch = AuditedBranch(
+          row: try Branch(row, activeBranch: activeBranch), version: try row.integer(8), isErasing: try row.boolean(9))
         guard Self.plausible.contains(branch.forkPosition), Self.plausible.contains(branch.headPosition) else {
           found("branch \(branch.number)", "has positions that no branch can have")
           return
         }
         branches.append(branch)
       } catch SQLFailure.damaged(let column) {
-        found("has a branch row whose column \(Self.name(column, Statements.branchColumns)) cannot be read")
+        found(
+          "has a branch row whose column \(Self.name(column, Statements.branchColumns + ", version, erasing")) cannot be read"
+        )
       }
     }
     return branches
   }
 
-  private mutating func check(_ branch: Branch, _ byNumber: [BranchNumber: Branch], version: Version) {
+  private mutating func check(
+    _ branch: AuditedBranch, _ byNumber: [BranchNumber: AuditedBranch], version: Version
+  ) {
     let subject = "branch \(branch.number)"
+    if branch.isErasing, !branch.isDeleted { found(subject, "is marked to be blanked, but was not deleted") }
     if branch.version > version { found(subject, "is stamped with a version that is still to come") }
     if branch.headPosition < branch.forkPosition { found(subject, "ends before it starts") }
     guard let number = branch.parent else {
@@ -171,13 +197,14 @@ private struct TreeAudit {
       found(subject, "its parent \(number) does not exist")
       return
     }
+    if parent.isDeleted, !branch.isDeleted { found(subject, "continues branch \(number), which was deleted") }
     let lowest = parent.parent == nil ? 0 : parent.forkPosition + 1
     if branch.forkPosition < lowest || branch.forkPosition > parent.headPosition {
       found(subject, "forks at position \(branch.forkPosition), which its parent \(number) does not own")
     }
     // Parents have lower numbers, so this ends.
     var depth = 0
-    var ancestor: Branch? = branch
+    var ancestor: AuditedBranch? = branch
     while let parent = ancestor?.parent {
       depth += 1
       ancestor = parent < ancestor!.number ? byNumber[parent] : nil
@@ -186,7 +213,7 @@ private struct TreeAudit {
   }
 
   private mutating func readMessages<Connection: SQLConnection>(
-    _ branches: [BranchNumber: Branch], version: Version, on connection: Connection
+    _ branches: [BranchNumber: AuditedBranch], version: Version, on connection: Connection
   ) throws -> (total: Int, live: Int) {
     var expected: [BranchNumber: Position] = branches.mapValues { $0.forkPosition + 1 }
     var total = 0
@@ -208,15 +235,29 @@ private struct TreeAudit {
       expected[number] = max(next, position + 1)
       do {
         let message = try Message(row)
-        if message.status != .deleted {
-          if try row.bytes(16) != message.fingerprint { found(subject, "what it says does not match its checksum") }
+        let branch = branches[number]
+        if !(1...max(version, 1)).contains(try row.integer(15)) {
+          found(subject, "is stamped with a version that is still to come")
+        }
+        if message.revision < 1 || (message.revision > 1) != (message.editedAt != nil) {
+          found(subject, "has no valid revision")
+        }
+        if message.status == .deleted {
+          if message.isBlank, try row.bytes(16) == blankFingerprint { return }
+          found(subject, "was deleted, but still says something")
+          return
+        }
+        if try row.bytes(16) != message.fingerprint { found(subject, "what it says does not match its checksum") }
+        if branch?.isDeleted ?? false {
+          // Its text waits to be blanked.
+          if !(branch?.isErasing ?? false) { found(subject, "is not blank, but its branch was deleted") }
+        } else {
           live += 1
         }
-        if message.version > version { found(subject, "is stamped with a version that is still to come") }
-        if message.revision < 1 { found(subject, "has no valid revision") }
+        if message.revision > 1 { edits[BranchPlace(branch: number, position: position)] = message.revision - 1 }
       } catch SQLFailure.damaged(let column) {
         live += 1
-        found(subject, "its column \(Self.name(column, Statements.messageColumns)) cannot be read")
+        found(subject, "its column \(Self.name(column, Statements.messageColumns + ", version")) cannot be read")
       }
     }
     for (number, next) in expected.sorted(by: { $0.key < $1.key }) {
@@ -225,6 +266,45 @@ private struct TreeAudit {
       if head < next - 1 { found("branch \(number)", "has messages behind its head_position \(head)") }
     }
     return (total, live)
+  }
+
+  /// Every edit has left its earlier text, nothing else has.
+  private mutating func readRevisions<Connection: SQLConnection>(
+    _ branches: [BranchNumber: AuditedBranch], on connection: Connection
+  ) throws {
+    var seen: [BranchPlace: Int] = [:]
+    try connection.forEachRow(AuditStatements.revisions, [.id(conversation)]) { row in
+      do {
+        guard !row.isNull(0) else {
+          found("has an earlier text of a message that does not exist")
+          return
+        }
+        let place = BranchPlace(branch: try row.integer(0), position: try row.integer(1))
+        let subject = "branch \(place.branch), position \(place.position)"
+        if branches[place.branch]?.isErasing ?? false { return }
+        let (number, next) = (try row.integer(4), seen[place, default: 0] + 1)
+        if number != next { found(subject, "its earlier text \(next) is missing") }
+        seen[place] = number
+        let text = NewMessage(
+          role: try row.value(3), content: try row.text(5), intent: try row.optional(8, row.text),
+          confidence: try row.optional(9, row.confidence), entities: JSONText(canonical: try row.text(10)),
+          metadata: JSONText(canonical: try row.text(6)))
+        if text.fingerprint != (try row.bytes(7)) {
+          found(subject, "what its earlier text \(number) says does not match its checksum")
+        }
+      } catch SQLFailure.damaged(let column) {
+        found("has an earlier text whose column \(column) cannot be read")
+      }
+    }
+    for (place, count) in edits.sorted(by: { ($0.key.branch, $0.key.position) < ($1.key.branch, $1.key.position) })
+    where seen[place, default: 0] != count && !(branches[place.branch]?.isErasing ?? false) {
+      found(
+        "branch \(place.branch), position \(place.position)",
+        "was edited \(count) times, but has \(seen[place, default: 0]) earlier texts")
+    }
+    for (place, _) in seen where edits[place] == nil {
+      found("branch \(place.branch), position \(place.position)", "has earlier texts, but was not edited")
+    }
   }
 
   private static func name(_ column: Int, _ columns: String) -> String {

@@ -49,7 +49,7 @@ extension SQLStore {
     try connection.execute(
       Statements.insertBranch,
       [
-        .id(id), .integer(Branch.trunk), .null, .integer(0), .null, .text(Branch.Origin.trunk.rawValue),
+        .id(id), .integer(Branch.trunk), .null, .integer(0), .integer(0), .null, .text(Branch.Origin.trunk.rawValue),
         .integer(1), .time(now),
       ])
     return Receipt(conversation: conversation, version: 1)
@@ -66,19 +66,27 @@ extension SQLStore {
     switch update.title {
     case .named(let title): conversation.title = title
     case .automatic:
-      let first = try connection.first(Statements.firstUserMessage, [.id(conversation.id)]) { try $0.text(0) }
-      conversation.title = first.flatMap(automaticTitle(from:))
+      conversation.title = nil
+      for statement in [Statements.firstUserMessages, Statements.anyUserMessages] where conversation.title == nil {
+        // The first may be blank.
+        let texts = try connection.all(statement, [.id(conversation.id), .integer(Limits.titleMessages)]) {
+          try $0.text(0)
+        }
+        conversation.title = texts.lazy.compactMap(automaticTitle(from:)).first
+      }
     case nil: break
     }
     conversation.context = update.context ?? conversation.context
     conversation.isArchived = update.isArchived ?? conversation.isArchived
     conversation.isPinned = update.isPinned ?? conversation.isPinned
-    if let number = update.activeBranch {
-      let branch = try connection.first(Statements.branch, [.id(conversation.id), .integer(number)]) {
-        try Branch($0, activeBranch: number)
-      }
-      guard let branch, !branch.isDeleted else {
+    if let number = update.activeBranch, number != conversation.activeBranch {
+      guard let branch = try branch(number, of: conversation, on: connection) else {
         throw ConversationError(.notFound, "There is no such branch.", field: "active_branch")
+      }
+      // Both say whether they are the active one, so both change.
+      for touched in [conversation.activeBranch, number] {
+        try connection.execute(
+          Statements.stampBranch, [.id(conversation.id), .integer(touched), .integer(conversation.version + 1)])
       }
       conversation.activeBranch = number
       conversation.headPosition = branch.headPosition
@@ -90,13 +98,14 @@ extension SQLStore {
   /// Writes a changed conversation back as its next version.
   private func store(_ conversation: inout Conversation, at now: Timestamp, on connection: Driver.Connection) throws {
     conversation.version += 1
-    conversation.updatedAt = now
+    // Never back, whatever the clock does: nothing in a conversation is newer than this.
+    conversation.updatedAt = max(conversation.updatedAt, now)
     try connection.execute(
       Statements.updateConversation,
       [
         .id(conversation.id), .optional(conversation.title, SQLValue.text), .text(conversation.context.text),
         .boolean(conversation.isArchived), .boolean(conversation.isPinned), .integer(conversation.activeBranch),
-        .integer(conversation.version), .time(now),
+        .integer(conversation.version), .time(conversation.updatedAt),
       ])
   }
 
@@ -231,11 +240,13 @@ private struct ConversationList: Sendable {
 
   private var isFiltered: Bool {
     filter.isArchived != nil || filter.isPinned != nil || titlePart != nil || filter.sessionID != nil
+      || filter.isDefault != nil
   }
 
   private func holds(_ conversation: Conversation) -> Bool {
     if let isArchived = filter.isArchived, conversation.isArchived != isArchived { return false }
     if let isPinned = filter.isPinned, conversation.isPinned != isPinned { return false }
+    if let isDefault = filter.isDefault, conversation.isDefault != isDefault { return false }
     if let sessionID = filter.sessionID, !sameBytes(conversation.sessionID, sessionID) { return false }
     if let titlePart { return conversation.title.map { Self.holds($0.lowercased(), titlePart) } ?? false }
     return true
@@ -271,6 +282,7 @@ private struct ConversationList: Sendable {
     func part(_ value: (some Any)?) -> String { value.map { "=\($0)" } ?? "" }
     return [
       part(filter.user), part(filter.isArchived), part(filter.isPinned), part(titlePart), part(filter.sessionID),
+      part(filter.isDefault),
     ].joined(separator: "\u{0}")
   }
 }

@@ -10,6 +10,7 @@ struct Cursor {
   enum Kind: Character {
     case conversations = "c"
     case messages = "m"
+    case revisions = "r"
   }
 
   let kind: Kind

@@ -38,8 +38,8 @@ extension SQLStore {
     return counts ?? Erasure(isComplete: false, conversations: 1, branches: 0, messages: 0, revisions: 0)
   }
 
-  /// Finishes erasures that were not waited for, those of an earlier run included; returns when the
-  /// task is cancelled. Run it beside everything else.
+  /// Finishes erasures and deletions of branches that were not waited for, those of an earlier run
+  /// included; returns when the task is cancelled. Run it beside everything else.
   public func finishErasures() async {
     for await _ in pendingErasures.signals {
       do {
@@ -52,7 +52,11 @@ extension SQLStore {
             try Task.checkCancellation()
           }
         }
-        if ids.count == Limits.eraseRows { pendingErasures.add() }
+        let branches = try await read { connection in
+          try connection.all(Statements.buriedBranches, [.integer(Limits.eraseRows)], BuriedBranch.init)
+        }
+        for branch in branches { _ = try await blank(branch, steps: .max) }
+        if max(ids.count, branches.count) == Limits.eraseRows { pendingErasures.add() }
       } catch {
         // The rows are hidden and marked. The store may be down: try again, but not at once.
         pendingErasures.add()

@@ -31,12 +31,29 @@ extension SQLStore {
 
   public func message(_ id: MessageID, as principal: Principal) async throws(ConversationError) -> MessageDetail {
     try await read { connection in
-      guard let message = try connection.first(Statements.messageByID, [.id(id)], Message.init),
-        let conversation = try self.find(.id(message.conversationID), on: connection),
-        principal.owns(conversation.userID)
-      else { throw ConversationError.noMessage }
+      let (message, conversation) = try self.ownedMessage(id, by: principal, on: connection)
       let reader = try PathReader(conversation, branch: message.branch, on: connection)
       return MessageDetail(message: message, siblings: try reader.siblings(of: message, on: connection))
+    }
+  }
+
+  public func revisions(
+    of id: MessageID, _ page: PageRequest, as principal: Principal
+  ) async throws(ConversationError) -> Page<Revision> {
+    try validatePageLimit(page.limit)
+    let end = try page.cursor.map { text throws(ConversationError) in
+      try Cursor(text, .revisions, of: id.description, count: 1).numbers[0]
+    }
+    return try await read { connection in
+      let (_, conversation) = try self.ownedMessage(id, by: principal, on: connection)
+      let found = try connection.all(
+        Statements.revisions,
+        [
+          .id(conversation.id), .id(id), .integer(end.flatMap { Int(exactly: $0) } ?? .max), .integer(page.limit + 1),
+        ], Revision.init)
+      let items = Array(found.prefix(page.limit))
+      let next = found.count > page.limit ? items.last : nil
+      return Page(items: items, next: next.map { Cursor(.revisions, of: id.description, [UInt64($0.number)]).text })
     }
   }
 
@@ -246,6 +263,11 @@ private struct PathReader {
     guard conversation.branchCount > 1 else { return [] }
     let onPath = Set(segments.map(\.branch))
     var forks: [Fork] = []
+    if positions.lowerBound == 1, segments.first?.branch != Branch.trunk {
+      // Another branch has taken the trunk's place from the first message on.
+      let trunk = try ancestor(Branch.trunk, on: connection)
+      if trunk.headPosition > 0 { forks.append(Fork(position: 1, branches: [Branch.trunk])) }
+    }
     // A branch that starts at position p names the owner of p - 1 as its parent, so what is looked
     // for are the forks from the page's positions moved down by one. Before the first message that
     // is the trunk, whichever branch the path takes there.

@@ -21,8 +21,8 @@ extension Message {
       branch: try row.integer(3), position: try row.integer(4), role: try row.value(5), content: try row.text(6),
       intent: try row.optional(7, row.text), confidence: try row.optional(8, row.confidence),
       entities: JSONText(canonical: try row.text(9)), metadata: JSONText(canonical: try row.text(10)),
-      status: try row.value(11), revision: try row.integer(12), version: try row.integer(13),
-      createdAt: try row.time(14), editedAt: try row.optional(15, row.time))
+      status: try row.value(11), revision: try row.integer(12), createdAt: try row.time(13),
+      editedAt: try row.optional(14, row.time))
   }
 }
 
@@ -32,13 +32,21 @@ extension Branch {
     self.init(
       number: number, parent: try row.optional(1, row.integer), forkPosition: try row.integer(2),
       headPosition: try row.integer(3), title: try row.optional(4, row.text), origin: try row.value(5),
-      isActive: number == activeBranch, isDeleted: try row.boolean(6), version: try row.integer(7),
-      createdAt: try row.time(8))
+      isActive: number == activeBranch, isDeleted: try row.boolean(6),
+      createdAt: try row.time(7))
+  }
+}
+
+extension Revision {
+  init(_ row: some SQLRow) throws {
+    self.init(
+      number: try row.integer(0), content: try row.text(1), metadata: JSONText(canonical: try row.text(2)),
+      replacedAt: try row.time(3))
   }
 }
 
 extension SQLRow {
-  fileprivate func confidence(_ column: Int) throws -> Confidence {
+  func confidence(_ column: Int) throws -> Confidence {
     guard let confidence = Confidence(rounding: try real(column)) else { throw SQLFailure.damaged(column: column) }
     return confidence
   }

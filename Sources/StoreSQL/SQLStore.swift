@@ -5,7 +5,8 @@ import Synchronization
 /// The one implementation of `Store`: statements and rules over a small driver.
 ///
 /// A command runs in one closure inside the driver's write transaction, a read in one snapshot.
-/// `Append.swift`, `Conversations.swift`, `Pages.swift` and `Erase.swift` hold what they do there.
+/// `Append.swift`, `Tree.swift`, `Conversations.swift`, `Pages.swift`, `Changes.swift` and `Erase.swift`
+/// hold what they do there.
 public struct SQLStore<Driver: SQLDriver>: Store {
   let driver: Driver
   let environment: StoreEnvironment
@@ -28,6 +29,15 @@ public struct SQLStore<Driver: SQLDriver>: Store {
       receipt = try await write { connection in try self.update(update, as: principal, on: connection) }
     case .append(let append):
       receipt = try await write { connection in try self.append(append, as: principal, on: connection) }
+    case .revise(let revise):
+      receipt = try await write { connection in try self.revise(revise, as: principal, on: connection) }
+    case .deleteMessage(let delete):
+      receipt = try await write { connection in try self.delete(delete, as: principal, on: connection) }
+    case .makeBranch(let make):
+      receipt = try await write { connection in try self.makeBranch(make, as: principal, on: connection) }
+    case .updateBranch(let update):
+      receipt = try await write { connection in try self.update(update, as: principal, on: connection) }
+    case .deleteBranch(let key): receipt = try await deleteBranch(key, as: principal)
     }
     commands.add()
     return receipt

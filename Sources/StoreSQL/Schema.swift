@@ -112,7 +112,13 @@ extension SQLDialect {
         updated_at INTEGER NOT NULL,
         PRIMARY KEY (conversation_id, message_id)
       ) WITHOUT ROWID;
+      """,
+      // Deleted branches are blanked a chunk at a time, and changes are found by version.
       """
+      ALTER TABLE pam_branches ADD COLUMN erasing INTEGER NOT NULL DEFAULT 0 CHECK (erasing IN (0, 1));
+      CREATE INDEX pam_branches_erasing ON pam_branches (erasing, conversation_id, number) WHERE erasing = 1;
+      CREATE INDEX pam_branches_version ON pam_branches (conversation_id, version);
+      """,
     ],
     readVersion: SQLStatement("PRAGMA user_version"),
     writeVersion: { "PRAGMA user_version = \($0)" })

@@ -13,7 +13,7 @@ enum Statements {
     """
   static let messageColumns = """
     id, client_id, conversation_id, branch, position, role, content, intent, confidence, entities, metadata, \
-    status, revision, version, created_at, edited_at
+    status, revision, created_at, edited_at
     """
 
   // MARK: Conversations
@@ -62,16 +62,23 @@ enum Statements {
     SET title = $2, context_data = $3, archived = $4, pinned = $5, active_branch = $6, version = $7, updated_at = $8
     WHERE id = $1
     """)
-  static let firstUserMessage = SQLStatement(
+  static let firstUserMessages = SQLStatement(
     """
     SELECT content FROM pam_messages
     WHERE conversation_id = $1 AND branch = 0 AND role = 'user' AND status = 'complete'
-    ORDER BY position LIMIT 1
+    ORDER BY position LIMIT $2
+    """)
+  /// For a conversation whose trunk has none.
+  static let anyUserMessages = SQLStatement(
+    """
+    SELECT content FROM pam_messages
+    WHERE conversation_id = $1 AND role = 'user' AND status = 'complete'
+    ORDER BY version LIMIT $2
     """)
 
   // MARK: Branches
 
-  static let branchColumns = "number, parent, fork_position, head_position, title, origin, deleted, version, created_at"
+  static let branchColumns = "number, parent, fork_position, head_position, title, origin, deleted, created_at"
   static let branch = SQLStatement(
     """
     SELECT \(branchColumns) FROM pam_branches
@@ -93,7 +100,7 @@ enum Statements {
   static let insertBranch = SQLStatement(
     """
     INSERT INTO pam_branches (conversation_id, number, parent, fork_position, head_position, title, origin, version, created_at)
-    VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
     """)
   static let moveHead = SQLStatement(
     """
@@ -101,7 +108,87 @@ enum Statements {
     WHERE conversation_id = $1 AND number = $2
     """)
 
+  static let emptyBranches = SQLStatement(
+    """
+    SELECT number FROM pam_branches
+    WHERE conversation_id = $1 AND parent = $2 AND fork_position = $3 AND head_position = $3 AND deleted = 0
+    ORDER BY number LIMIT $4
+    """)
+  static let childOfBranch = SQLStatement(
+    """
+    SELECT number FROM pam_branches
+    WHERE conversation_id = $1 AND parent = $2 AND deleted = 0
+    LIMIT 1
+    """)
+  static let nextBranch = SQLStatement("SELECT next_branch FROM pam_conversations WHERE id = $1")
+  static let stampBranch = SQLStatement(
+    "UPDATE pam_branches SET version = $3 WHERE conversation_id = $1 AND number = $2")
+  static let retitleBranch = SQLStatement(
+    "UPDATE pam_branches SET title = $3, version = $4 WHERE conversation_id = $1 AND number = $2")
+  static let buryBranch = SQLStatement(
+    """
+    UPDATE pam_branches SET deleted = 1, erasing = 1, title = NULL, version = $3
+    WHERE conversation_id = $1 AND number = $2
+    """)
+  /// Every change of the tree is one version of its conversation.
+  static let advance = SQLStatement(
+    """
+    UPDATE pam_conversations
+    SET version = $2, updated_at = $3, active_branch = $4, message_count = message_count + $5,
+      branch_count = branch_count + $6, next_branch = $7, title = COALESCE(title, $8)
+    WHERE id = $1
+    """)
+
   // MARK: Messages
+
+  static let reviseMessage = SQLStatement(
+    """
+    UPDATE pam_messages
+    SET content = $2, metadata = $3, revision = $4, edited_at = $5, version = $6, fingerprint = $7
+    WHERE id = $1
+    """)
+  static let insertRevision = SQLStatement(
+    """
+    INSERT INTO pam_revisions (conversation_id, message_id, revision, content, metadata, fingerprint, replaced_at)
+    SELECT conversation_id, id, revision, content, metadata, fingerprint, $2
+    FROM pam_messages WHERE id = $1
+    """)
+  static let revisions = SQLStatement(
+    """
+    SELECT revision, content, metadata, replaced_at FROM pam_revisions
+    WHERE conversation_id = $1 AND message_id = $2 AND revision < $3
+    ORDER BY revision DESC LIMIT $4
+    """)
+  static let blankMessage = SQLStatement(
+    """
+    UPDATE pam_messages
+    SET content = '', intent = NULL, confidence = NULL, entities = '{}', metadata = '{}', status = 'deleted',
+      version = $2, fingerprint = $3
+    WHERE id = $1
+    """)
+  static let deleteRevisions = SQLStatement(
+    "DELETE FROM pam_revisions WHERE conversation_id = $1 AND message_id = $2")
+  static let deleteDraft = SQLStatement("DELETE FROM pam_drafts WHERE conversation_id = $1 AND message_id = $2")
+  static let countMessages = SQLStatement(
+    "SELECT count(*) FROM pam_messages WHERE conversation_id = $1 AND branch = $2 AND status <> 'deleted'")
+
+  // MARK: Changes
+
+  /// Those of one version come in the order of their making.
+  static let changedMessages = SQLStatement(
+    """
+    SELECT \(messageColumns), version FROM pam_messages
+    WHERE conversation_id = $1 AND version BETWEEN $2 AND $3
+    ORDER BY version LIMIT $4
+    """)
+  static let changedBranches = SQLStatement(
+    """
+    SELECT \(branchColumns), version FROM pam_branches
+    WHERE conversation_id = $1 AND version BETWEEN $2 AND $3
+    ORDER BY version LIMIT $4
+    """)
+  static let deletedBranches = SQLStatement(
+    "SELECT number FROM pam_branches WHERE conversation_id = $1 AND deleted = 1 ORDER BY number LIMIT $2")
 
   static let messagesOfBranch = SQLStatement(
     """
@@ -132,13 +219,13 @@ enum Statements {
     """)
   static let appendTarget = SQLStatement(
     """
-    SELECT c.user_id, c.version, c.active_branch, b.head_position, c.title IS NULL
+    SELECT c.user_id, c.version, c.active_branch, b.head_position, c.title IS NULL, c.branch_count, c.updated_at
     \(fromConversations)
     WHERE c.id = $1 AND c.erasing = 0
     """)
   static let insertMessage = SQLStatement(
     """
-    INSERT INTO pam_messages (\(messageColumns), fingerprint)
+    INSERT INTO pam_messages (\(messageColumns), version, fingerprint)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
     """)
   static let countAppend = SQLStatement(
@@ -180,11 +267,43 @@ enum Statements {
   static let eraseBranches = SQLStatement("DELETE FROM pam_branches WHERE conversation_id = $1")
   static let eraseConversation = SQLStatement("DELETE FROM pam_conversations WHERE id = $1 AND erasing = 1")
 
+  // MARK: Blanking deleted branches
+
+  static let buriedBranches = SQLStatement(
+    """
+    SELECT conversation_id, number, fork_position, head_position FROM pam_branches
+    WHERE erasing = 1 AND deleted = 1
+    ORDER BY conversation_id, number LIMIT $1
+    """)
+  static let blankMessages = SQLStatement(
+    """
+    UPDATE pam_messages
+    SET content = '', intent = NULL, confidence = NULL, entities = '{}', metadata = '{}', status = 'deleted',
+      fingerprint = $5
+    WHERE conversation_id = $1 AND branch = $2 AND position BETWEEN $3 AND $4 AND status <> 'deleted'
+    """)
+  static let deleteRevisionsOfBranch = SQLStatement(
+    """
+    DELETE FROM pam_revisions WHERE conversation_id = $1 AND message_id IN (
+      SELECT id FROM pam_messages WHERE conversation_id = $1 AND branch = $2 AND position BETWEEN $3 AND $4)
+    """)
+  static let deleteDraftsOfBranch = SQLStatement(
+    """
+    DELETE FROM pam_drafts WHERE conversation_id = $1 AND message_id IN (
+      SELECT id FROM pam_messages WHERE conversation_id = $1 AND branch = $2 AND position BETWEEN $3 AND $4)
+    """)
+  static let branchIsBlank = SQLStatement(
+    "UPDATE pam_branches SET erasing = 0 WHERE conversation_id = $1 AND number = $2")
+
   /// The statements that requests make, for the test that reads their query plans.
   static let hot: [SQLStatement] = [
     conversationByID, conversationBySession, conversationByDefault, conversationLatest, conversationsOfUser,
     conversationsOfAll, branch, branches, forks, messagesOfBranch, messageByID, messagePlace, messageAt,
-    messageByClientID, fingerprints, appendTarget, moveHead, countAppend, updateConversation, firstUserMessage,
-    contents, eraseMessages, eraseRevisions,
+    messageByClientID, fingerprints, appendTarget, moveHead, countAppend, updateConversation, firstUserMessages,
+    anyUserMessages,
+    contents, eraseMessages, eraseRevisions, emptyBranches, childOfBranch, nextBranch, stampBranch, retitleBranch,
+    buryBranch, advance, reviseMessage, insertRevision, revisions, blankMessage, deleteRevisions, deleteDraft,
+    countMessages, changedMessages, changedBranches, deletedBranches, buriedBranches, blankMessages,
+    deleteRevisionsOfBranch, deleteDraftsOfBranch, branchIsBlank,
   ]
 }

@@ -136,9 +136,53 @@ extension JSONWriter {
       key("message")
       self.message(message, durability: receipt.durability)
     }
+    if let branch = receipt.branch {
+      key("branch")
+      self.branch(branch)
+    }
     if let version = receipt.version { field("version", version) } else { nullField("version") }
     field("durability", receipt.durability.rawValue)
     field("replayed", receipt.isReplay)
+    endObject()
+  }
+
+  public mutating func revision(_ revision: Revision) {
+    beginObject()
+    field("revision", revision.number)
+    field("content", revision.content)
+    field("metadata", revision.metadata)
+    field("replaced_at", revision.replacedAt)
+    endObject()
+  }
+
+  public mutating func changes(_ changes: Changes) {
+    beginObject()
+    key("data")
+    list(changes.changes) { $0.change($1) }
+    field("version", changes.version)
+    field("has_more", changes.hasMore)
+    endObject()
+  }
+
+  private mutating func change(_ change: Changes.Change) {
+    beginObject()
+    switch change.row {
+    case .conversation(let conversation):
+      field("kind", "conversation")
+      field("version", change.version)
+      key("row")
+      self.conversation(conversation)
+    case .branch(let branch):
+      field("kind", "branch")
+      field("version", change.version)
+      key("row")
+      self.branch(branch)
+    case .message(let message):
+      field("kind", "message")
+      field("version", change.version)
+      key("row")
+      self.message(message)
+    }
     endObject()
   }
 

@@ -11,12 +11,13 @@ import machine
 import raw
 import seeding
 import slow
+import trees
 from former import former_system
 from load import BenchmarkError, Point, Recorder, Wrk
 from parley import Client, Conversation, Parley, parley
 from promises import CONNECTIONS, PAGE, PAGES_AT, SAVES_AT, WRITERS, Scale
 
-SUITES = ("saves", "raw", "pages", "cost", "slow")
+SUITES = ("saves", "raw", "pages", "cost", "trees", "slow")
 SETTLE_SECONDS = 1.0
 PAIR_SHARE = 0.5
 MIDDLES = 500
@@ -40,8 +41,38 @@ def run(plan: Plan, found: Recorder) -> None:
         measure_saves(plan, found)
     if plan.suites & {"pages", "cost"}:
         measure_pages(plan, found)
+    if "trees" in plan.suites:
+        measure_trees(plan, found)
     if "slow" in plan.suites:
         measure_slow_clients(plan, found)
+
+
+def measure_trees(plan: Plan, found: Recorder) -> None:
+    """Measure pages in trees of unusual shapes beside a page of a plain conversation, all at one connection."""
+    machine.say("Trees")
+    with parley(plan.binary, plan.port, plan.directory, "trees") as server:
+        client = server.client()
+        plain = server.new_conversation(client, 1, trees.PLAIN)
+        trees.grow(client, plain, trees.PLAIN)
+        broad = server.new_conversation(client, 2, trees.PLAIN)
+        sibling = trees.grow_broad(client, broad)
+        deep = server.new_conversation(client, 3, trees.DEPTH)
+        trees.grow_deep(client, deep)
+        long = server.new_conversation(client, 4, plan.scale.big)
+        trees.grow(client, long, plan.scale.big)
+        trees.fork_in_the_middle(client, long, plan.scale.big)
+        wrk = server.load(plan.seconds)
+
+        def page(name: str, one: Conversation, query: str = "") -> None:
+            found.add(wrk.replay(name, [one.page(query)], 1, PAIR_SHARE))
+
+        page("page, plain", plain)
+        page(f"page that holds the fork of {trees.BRANCHES:,} branches", broad, "&branch=0")
+        found.add(wrk.replay(f"a message with {trees.BRANCHES:,} siblings", [trees.message(broad, sibling)], 1, PAIR_SHARE))
+        page(f"newest page behind {trees.DEPTH} forks", deep)
+        page(f"page at the root below {trees.DEPTH} forks", deep, "&around=1")
+        page(f"newest page of a branch of a trunk of {plan.scale.big:,}", long)
+        page("… around its fork", long, f"&around={plan.scale.big // 2}")
 
 
 def measure_slow_clients(plan: Plan, found: Recorder) -> None:
