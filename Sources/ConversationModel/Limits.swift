@@ -15,7 +15,7 @@ public enum Limits {
   public static let bodyDepth = objectDepth + 3
   /// Unicode scalars of a conversation's or a branch's title.
   public static let titleScalars = 200
-  /// Messages that are looked at for a title; the ones before may be blank.
+  /// Branches that are looked at for a title, and messages of each: the first ones may be blank.
   public static let titleMessages = 20
   /// Unicode scalars of a session id or a client id.
   public static let keyScalars = 255
@@ -33,6 +33,14 @@ public enum Limits {
   public static let headerBytes = 32_768
   /// Header fields of a request: a browser and two proxies add some thirty.
   public static let headerFields = 100
+  /// Bytes of a frame's `ref`, as JSON.
+  public static let refBytes = 256
+  /// Changes that an attaching client may have missed; with more it is given a page instead.
+  public static let missedChanges = 1_000
+  /// Bytes that wait for one live client; then it is too slow.
+  public static let liveBacklogBytes = 1_048_576
+  /// Characters of what a live client calls itself.
+  public static let clientNameScalars = 100
   /// Bytes of one WebSocket frame.
   public static let frameBytes = 1_048_576
   /// Forks between a branch and the trunk.

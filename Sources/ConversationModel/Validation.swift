@@ -9,6 +9,9 @@ extension Command {
       try open.context.map { value throws(ConversationError) in try validateObject(value, "context") }
       if case .named(let name) = open.session { try validateKey(name, "session_id") }
     case .update(let update):
+      guard update.changesSomething else {
+        throw ConversationError(.invalid, "The update changes nothing.")
+      }
       if case .named(let title) = update.title { try validateTitle(title) }
       try update.context.map { value throws(ConversationError) in try validateObject(value, "context") }
     case .append(let append):
@@ -38,6 +41,12 @@ extension Command {
     case .erase, .deleteMessage, .deleteBranch:
       break
     }
+  }
+}
+
+extension UpdateConversation {
+  fileprivate var changesSomething: Bool {
+    title != nil || context != nil || isArchived != nil || isPinned != nil || activeBranch != nil
   }
 }
 

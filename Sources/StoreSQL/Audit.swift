@@ -186,6 +186,7 @@ private struct TreeAudit {
     _ branch: AuditedBranch, _ byNumber: [BranchNumber: AuditedBranch], version: Version
   ) {
     let subject = "branch \(branch.number)"
+    if branch.isDeleted, branch.title != nil { found(subject, "was deleted, but still says something") }
     if branch.isErasing, !branch.isDeleted { found(subject, "is marked to be blanked, but was not deleted") }
     if branch.version > version { found(subject, "is stamped with a version that is still to come") }
     if branch.headPosition < branch.forkPosition { found(subject, "ends before it starts") }

@@ -67,11 +67,14 @@ extension SQLStore {
     case .named(let title): conversation.title = title
     case .automatic:
       conversation.title = nil
-      for statement in [Statements.firstUserMessages, Statements.anyUserMessages] where conversation.title == nil {
+      let branches = try connection.all(
+        Statements.branches, [.id(conversation.id), .integer(Limits.titleMessages)]
+      ) { try $0.integer(0) }
+      for branch in branches where conversation.title == nil {
         // The first may be blank.
-        let texts = try connection.all(statement, [.id(conversation.id), .integer(Limits.titleMessages)]) {
-          try $0.text(0)
-        }
+        let texts = try connection.all(
+          Statements.firstUserMessages, [.id(conversation.id), .integer(branch), .integer(Limits.titleMessages)]
+        ) { try $0.text(0) }
         conversation.title = texts.lazy.compactMap(automaticTitle(from:)).first
       }
     case nil: break

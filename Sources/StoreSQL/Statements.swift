@@ -65,15 +65,8 @@ enum Statements {
   static let firstUserMessages = SQLStatement(
     """
     SELECT content FROM pam_messages
-    WHERE conversation_id = $1 AND branch = 0 AND role = 'user' AND status = 'complete'
-    ORDER BY position LIMIT $2
-    """)
-  /// For a conversation whose trunk has none.
-  static let anyUserMessages = SQLStatement(
-    """
-    SELECT content FROM pam_messages
-    WHERE conversation_id = $1 AND role = 'user' AND status = 'complete'
-    ORDER BY version LIMIT $2
+    WHERE conversation_id = $1 AND branch = $2 AND role = 'user' AND status = 'complete'
+    ORDER BY position LIMIT $3
     """)
 
   // MARK: Branches
@@ -300,7 +293,6 @@ enum Statements {
     conversationByID, conversationBySession, conversationByDefault, conversationLatest, conversationsOfUser,
     conversationsOfAll, branch, branches, forks, messagesOfBranch, messageByID, messagePlace, messageAt,
     messageByClientID, fingerprints, appendTarget, moveHead, countAppend, updateConversation, firstUserMessages,
-    anyUserMessages,
     contents, eraseMessages, eraseRevisions, emptyBranches, childOfBranch, nextBranch, stampBranch, retitleBranch,
     buryBranch, advance, reviseMessage, insertRevision, revisions, blankMessage, deleteRevisions, deleteDraft,
     countMessages, changedMessages, changedBranches, deletedBranches, buriedBranches, blankMessages,

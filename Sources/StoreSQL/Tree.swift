@@ -357,7 +357,7 @@ struct TreeChange {
     }
     guard depth <= Limits.forkDepth else {
       throw ConversationError(
-        .invalid, "A branch is at most \(Limits.forkDepth) forks away from the trunk.", field: "from_message")
+        .invalid, "A branch is at most \(Limits.forkDepth) forks away from the trunk.")
     }
   }
 
