@@ -7,6 +7,8 @@ import Testing
 /// A store that the contract is tried on.
 enum Backend: String, CaseIterable, CustomTestStringConvertible {
   case sqlite
+  /// A SQLite store behind a server, through its native door.
+  case remote
 
   var testDescription: String { rawValue }
 
@@ -20,6 +22,15 @@ enum Backend: String, CaseIterable, CustomTestStringConvertible {
         let store = SQLStore(driver)
         try await store.migrate()
         try await test(store)
+        try await expectSound(store, driver)
+      }
+    case .remote:
+      try await withDirectory { directory in
+        let driver = try SQLiteDriver(path: directory + "/parley.sqlite")
+        defer { driver.close() }
+        let store = SQLStore(driver)
+        try await store.migrate()
+        try await withServer(of: store) { server in try await test(try server.store()) }
         try await expectSound(store, driver)
       }
     }

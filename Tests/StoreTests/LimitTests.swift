@@ -110,4 +110,36 @@ import Testing
       #expect(await code { _ = try await store.conversations(long, PageRequest(), as: .user(user)) } == .invalid)
     }
   }
+
+  @Test(arguments: Backend.allCases)
+  func `a negative number names nothing`(backend: Backend) async throws {
+    try await backend.withStore { store in
+      let user = newUser()
+      let conversation = try await store.opened(user)
+      let message = try await store.appended(["x"], to: conversation)[0]
+      func refusal(_ command: Command) async -> ConversationError.Code? {
+        await code { _ = try await store.apply(command, as: .user(user)) }
+      }
+      for number in [-1, Int.min] {
+        let branch = BranchKey(conversation.id, number)
+        #expect(await refusal(.updateBranch(UpdateBranch(branch, title: "x"))) == .notFound)
+        #expect(await refusal(.deleteBranch(branch)) == .notFound)
+        #expect(await refusal(.update(UpdateConversation(conversation.id, activeBranch: number))) == .notFound)
+        let new = NewMessage(role: .user, content: "y")
+        #expect(await refusal(.append(Append(to: conversation.id, [new], branch: number))) == .notFound)
+        let update = UpdateConversation(conversation.id, isPinned: true, ifVersion: number)
+        #expect(await refusal(.update(update)) == .preconditionFailed)
+        #expect(await refusal(.revise(Revise(message.id, content: "y", ifRevision: number))) == .preconditionFailed)
+        #expect(await refusal(.deleteMessage(DeleteMessage(message.id, ifRevision: number))) == .preconditionFailed)
+        let path = Path(.id(conversation.id), branch: number)
+        let paged = await code { _ = try await store.messages(path, MessagePageRequest(), as: .user(user)) }
+        #expect(paged == .notFound)
+        let followed = await code {
+          _ = try await store.changes(in: conversation.id, since: number, limit: 20, as: .user(user))
+        }
+        #expect(followed == .invalid)
+      }
+      #expect(try await store.conversation(.id(conversation.id), as: .user(user)).version == 2)
+    }
+  }
 }

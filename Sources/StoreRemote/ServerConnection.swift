@@ -1,0 +1,185 @@
+import AsyncHTTPClient
+import ConversationModel
+import NIOCore
+import NIOHTTP1
+import Wire
+
+/// The way to one server: a pool of connections, and the place where everything that goes wrong on it
+/// becomes a `ConversationError`.
+///
+/// The connections close when the last store that uses them is gone.
+final class ServerConnection: Sendable {
+  private let base: String
+  private let token: @Sendable (Principal) async throws -> String
+  private let client: HTTPClient
+  private let patience: TimeAmount
+  private let answerBytes: Int
+
+  /// - Throws: `.invalid` for an address that is none.
+  init(
+    server: String, configuration: RemoteStore.Configuration,
+    token: @escaping @Sendable (Principal) async throws -> String
+  ) throws(ConversationError) {
+    base = try Self.base(server)
+    self.token = token
+    patience = .seconds(Int64(configuration.connectSeconds + configuration.answerSeconds))
+    answerBytes = configuration.answerBytes
+    var settings = HTTPClient.Configuration(
+      redirectConfiguration: .disallow,
+      timeout: .init(
+        connect: .seconds(Int64(configuration.connectSeconds)), read: .seconds(Int64(configuration.answerSeconds))))
+    settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = configuration.connections
+    settings.connectionPool.idleTimeout = .seconds(Self.idleSeconds)
+    // A server that is gone is an answer: whoever asks decides whether to wait for it.
+    settings.connectionPool.retryConnectionEstablishment = false
+    client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
+  }
+
+  /// Seconds for which an idle connection is kept: fewer than a server keeps it, so that few requests
+  /// meet one that is being closed.
+  private static let idleSeconds: Int64 = 30
+
+  deinit { client.shutdown { _ in } }
+
+  /// Asks, and reads what is answered.
+  ///
+  /// A request that may be repeated is, once, when the connection broke before the answer was there. The
+  /// usual reason is that the server had closed it, or was started anew.
+  /// - Throws: What the server answers, or `.unavailable`, `.unauthenticated`, `.internal`; `.tooLarge` for
+  ///   a read whose answer is longer than it may be.
+  func reply(to request: NativeRequest, as principal: Principal) async throws(ConversationError) -> Reply {
+    // The server would answer so before it has the body, and the connection might break over it.
+    guard request.body?.count ?? 0 <= Limits.bodyBytes else {
+      throw ConversationError(.tooLarge, "A request body holds at most \(Limits.bodyBytes) bytes.")
+    }
+    let prepared = prepared(request, token: try await checkedToken(principal))
+    let answer: Answer
+    do {
+      answer = try await exchange(prepared)
+    } catch {
+      guard request.isRepeatable, Self.isBrokenConnection(error), !Task.isCancelled else {
+        throw Self.conversationError(error, request.method)
+      }
+      do { answer = try await exchange(prepared) } catch { throw Self.conversationError(error, request.method) }
+    }
+    guard (200..<300).contains(answer.status.code) else { throw answer.error }
+    return try answer.reply()
+  }
+
+  /// Why the server takes no commands; nil if it does.
+  func refusal() async -> String? {
+    do {
+      let answer = try await exchange(HTTPClientRequest(url: base + "/readyz"), within: Self.readinessPatience)
+      return try answer.reply().refusal()
+    } catch let error as ConversationError {
+      return error.message
+    } catch {
+      return Self.conversationError(error, .GET).message
+    }
+  }
+
+  /// Whoever watches a server wants to know soon.
+  private static let readinessPatience = TimeAmount.seconds(5)
+
+  // MARK: Requests
+
+  private struct Answer {
+    let status: HTTPResponseStatus
+    let body: ByteBuffer
+
+    func reply() throws(ConversationError) -> Reply {
+      try body.withUnsafeReadableBytes { (bytes) throws(ConversationError) in try Reply(bytes) }
+    }
+
+    /// What went wrong, as the server says it; by its status if something else answered in its place.
+    var error: ConversationError {
+      if let problem = try? reply().problem() { return problem }
+      switch status {
+      case .badGateway, .serviceUnavailable, .gatewayTimeout:
+        return ConversationError(.unavailable, "The server is not available now.")
+      default:
+        return ConversationError(
+          .internal,
+          "The server's answer cannot be read: its status is \(status.code), its body no problem of Parley's.")
+      }
+    }
+  }
+
+  private func exchange(_ request: HTTPClientRequest, within time: TimeAmount? = nil) async throws -> Answer {
+    let response = try await client.execute(request, timeout: time ?? patience)
+    return Answer(status: response.status, body: try await response.body.collect(upTo: answerBytes))
+  }
+
+  private func prepared(_ request: NativeRequest, token: String) -> HTTPClientRequest {
+    var prepared = HTTPClientRequest(url: base + request.target)
+    prepared.method = request.method
+    prepared.headers.add(name: "authorization", value: "Bearer \(token)")
+    if let ifMatch = request.ifMatch { prepared.headers.add(name: "if-match", value: "\"\(ifMatch)\"") }
+    if let body = request.body {
+      prepared.headers.add(name: "content-type", value: "application/json")
+      prepared.body = .bytes(ByteBuffer(bytes: body))
+    }
+    return prepared
+  }
+
+  private func checkedToken(_ principal: Principal) async throws(ConversationError) -> String {
+    let text: String
+    do {
+      text = try await token(principal)
+    } catch let error as ConversationError {
+      throw error
+    } catch {
+      throw ConversationError(.unauthenticated, "There is no token for this principal.", underlying: error)
+    }
+    guard !text.isEmpty, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+      throw ConversationError(.unauthenticated, "A token is visible ASCII; this one is something else.")
+    }
+    return text
+  }
+
+  /// The address without a slash at its end.
+  private static func base(_ server: String) throws(ConversationError) -> String {
+    var rest = server[...]
+    while rest.last == "/" { rest.removeLast() }
+    let host = ["http://", "https://"].lazy.compactMap { rest.hasPrefix($0) ? rest.dropFirst($0.count) : nil }.first
+    guard let host, let first = host.first, first != "/", first != ":",
+      host.utf8.allSatisfy({ (0x21...0x7E).contains($0) && !"?#@\\\"<>^`{|}".utf8.contains($0) })
+    else {
+      throw ConversationError(
+        .invalid, "A server's address is http://HOST:PORT or https://HOST:PORT, perhaps with a path.", field: "server")
+    }
+    return String(rest)
+  }
+
+  // MARK: Errors
+
+  /// Whether a request found, or left, its connection broken. Not when time ran out, because the request
+  /// has had its time, and not when an answer came that is none.
+  private static func isBrokenConnection(_ error: any Error) -> Bool {
+    switch error {
+    case is CancellationError, is NIOTooManyBytesError, is HTTPParserError: false
+    case let error as HTTPClientError: error == .remoteConnectionClosed || error == .uncleanShutdown
+    default: true
+    }
+  }
+
+  private static func conversationError(_ error: any Error, _ method: HTTPMethod) -> ConversationError {
+    switch error {
+    case is CancellationError:
+      ConversationError(.unavailable, "The request was cancelled.", underlying: error)
+    case let error as HTTPClientError where error == .cancelled:
+      ConversationError(.unavailable, "The request was cancelled.", underlying: error)
+    case is NIOTooManyBytesError:
+      // A command was carried out, for all that its answer is nonsense: it must not look like a refusal.
+      ConversationError(
+        method == .GET ? .tooLarge : .internal,
+        "The server's answer is too long to be read; ask for less at a time.", underlying: error)
+    case is HTTPParserError:
+      ConversationError(.internal, "The server's answer cannot be read: it is no HTTP.", underlying: error)
+    case let error as HTTPClientError where error == .readTimeout || error == .deadlineExceeded:
+      ConversationError(.unavailable, "The server did not answer in time.", underlying: error)
+    default:
+      ConversationError(.unavailable, "The server cannot be reached.", underlying: error)
+    }
+  }
+}
