@@ -59,6 +59,9 @@ let package = Package(
       name: "StoreSQLite", dependencies: ["ConversationModel", "StoreSQL", "CSQLite"], swiftSettings: house),
     .target(name: "Wire", dependencies: ["ConversationModel", "StrictJSON"], swiftSettings: house),
     .target(
+      name: "StoreRemote", dependencies: ["ConversationModel", "Wire", httpClient, nioCore, nioHTTP1],
+      swiftSettings: house),
+    .target(
       name: "ConversationServer",
       dependencies: [
         "ConversationModel", "StrictJSON", "Wire",
@@ -75,10 +78,18 @@ let package = Package(
       swiftSettings: house),
 
     .target(name: "CSyncProbe", path: "Tests/CSyncProbe"),
+    .executableTarget(
+      name: "WebSocketEcho",
+      dependencies: ["ConversationServer", "StoreSQL", "StoreSQLite", logging, nioCore, lifecycle, unixSignals],
+      path: "Tests/WebSocketEcho", swiftSettings: house),
     .testTarget(name: "ModelTests", dependencies: ["ConversationModel", "StrictJSON", "Wire"], swiftSettings: house),
     .testTarget(
       name: "StoreTests",
-      dependencies: ["ConversationModel", "StoreSQL", "StoreSQLite", "CSQLite", "CSyncProbe"], swiftSettings: house),
+      dependencies: [
+        "ConversationModel", "ConversationServer", "StoreRemote", "StoreSQL", "StoreSQLite", "CSQLite", "CSyncProbe",
+        logging, lifecycle,
+      ],
+      swiftSettings: house),
     .testTarget(
       name: "ServerTests",
       dependencies: [

@@ -52,7 +52,7 @@ final class ConnectionCount: Sendable {
 /// leave before a close.
 ///
 /// All state belongs to the connection's event loop.
-final class ConnectionWatch: ChannelDuplexHandler {
+final class ConnectionWatch: ChannelDuplexHandler, RemovableChannelHandler {
   typealias InboundIn = HTTPServerRequestPart
   typealias InboundOut = HTTPServerRequestPart
   typealias OutboundIn = HTTPServerResponsePart
@@ -294,6 +294,9 @@ final class ConnectionWatch: ChannelDuplexHandler {
       return
     }
     switch unwrapOutboundIn(data) {
+    case .head(let head) where head.status == .switchingProtocols:
+      // What follows is not for this watch.
+      context.write(data, promise: promise)
     case .head(var head):
       // What is left of the request will not be read.
       let isLast = request.isLast || request.isReading || isQuiescing
@@ -367,6 +370,16 @@ final class ConnectionWatch: ChannelDuplexHandler {
     context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: body.bytes)))), promise: nil)
     context.write(wrapOutboundOut(.end(nil)), promise: nil)
     close(context, isUnread: true)
+  }
+
+  // MARK: Another protocol
+
+  /// Gives the connection, and its place among those that are counted, to whoever goes on after the answer
+  /// 101; returns whether the server is stopping.
+  func handOver() -> Bool {
+    isCounted = false
+    look?.cancel()
+    return isQuiescing
   }
 
   // MARK: Closing

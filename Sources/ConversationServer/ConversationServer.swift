@@ -18,14 +18,20 @@ public struct ConversationServer: Service, CustomStringConvertible {
     public var port: Int
     public var connections: ConnectionLimits
     public var rates: RateLimits
+    /// The web pages whose scripts may open WebSockets, as browsers write `Origin`. Programs, which send
+    /// none, always may.
+    public var origins: Set<String>
+    package var sockets = WebSocketLimits()
 
     public init(
-      host: String, port: Int, connections: ConnectionLimits = ConnectionLimits(), rates: RateLimits = RateLimits()
+      host: String, port: Int, connections: ConnectionLimits = ConnectionLimits(), rates: RateLimits = RateLimits(),
+      origins: Set<String> = []
     ) {
       self.host = host
       self.port = port
       self.connections = connections
       self.rates = rates
+      self.origins = origins
     }
   }
 
@@ -37,16 +43,29 @@ public struct ConversationServer: Service, CustomStringConvertible {
   private let configuration: Configuration
   private let logger: Logger
   private let onListening: @Sendable (_ port: Int) async -> Void
+  /// Stands in the place of the live door in tests.
+  private let door: (any SocketDoor)?
 
   /// - Parameter onListening: Called once the server accepts connections, with its port.
   public init(
     store: any Store, credentials: Credentials, configuration: Configuration, logger: Logger,
     onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
   ) {
+    self.init(
+      store: store, credentials: credentials, configuration: configuration, logger: logger, door: nil,
+      onListening: onListening)
+  }
+
+  /// - Parameter door: Stands in the place of the live door.
+  package init(
+    store: any Store, credentials: Credentials, configuration: Configuration, logger: Logger,
+    door: (any SocketDoor)?, onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
+  ) {
     self.store = store
     self.credentials = credentials
     self.configuration = configuration
     self.logger = logger
+    self.door = door
     self.onListening = onListening
   }
 
@@ -54,10 +73,17 @@ public struct ConversationServer: Service, CustomStringConvertible {
     // At `info` Hummingbird says what `onListening` tells already.
     var logger = logger
     if logger.logLevel == .info { logger.logLevel = .notice }
+    let hub = LiveHub(store: store)
+    let limiter = RateLimiter(configuration.rates)
+    let published = PublishingStore(inner: store, hub: hub)
+    let router = await router(published, limiter).buildResponder()
+    let door = door ?? LiveDoor(store: published, hub: hub, limiter: limiter)
     let application = Application(
-      router: await router(),
-      server: HTTPServerBuilder { [limits = configuration.connections] responder in
-        HTTPConnection(responder: responder, limits: limits, count: ConnectionCount())
+      responder: router,
+      server: HTTPServerBuilder { [configuration] responder in
+        HTTPConnection(
+          responder: responder, handshake: router, door: door, limits: configuration.connections,
+          sockets: configuration.sockets, count: ConnectionCount())
       },
       configuration: ApplicationConfiguration(
         address: .hostname(configuration.host, port: configuration.port), serverName: nil, backlog: 1_024,
@@ -68,20 +94,32 @@ public struct ConversationServer: Service, CustomStringConvertible {
         await onListening(channel.localAddress?.port ?? 0)
       },
       logger: logger)
-    try await application.run()
+    try await withThrowingTaskGroup { group in
+      group.addTask { await hub.run() }
+      // The hub goes last: it tells what the requests under way still change.
+      try await application.run()
+      group.cancelAll()
+    }
   }
 
   /// Connections that may wait for the end of their refusal; the next ones stay in the system's queue.
   private static let refusedConnections = 64
 
-  private func router() async -> Router<ServerContext> {
+  /// The paths that have routes, for the test that the description has the same.
+  func paths() async -> Set<String> {
+    Set(await router(store, RateLimiter(RateLimits())).routes.map(\.path.description))
+  }
+
+  private func router(_ store: any Store, _ limiter: RateLimiter) async -> Router<ServerContext> {
     let router = Router(context: ServerContext.self, options: .autoGenerateHeadEndpoints)
-    let limiter = RateLimiter(configuration.rates)
     router.add(middleware: AnswerMiddleware(limiter: limiter))
     let authenticator = await Authenticator(credentials)
     OperationsDoor(store: store).addRoutes(to: router)
     NativeDoor(store: store, authenticator: authenticator, limiter: limiter).addRoutes(to: router)
     SupabaseDoor(store: store, authenticator: authenticator, limiter: limiter).addRoutes(to: router)
+    Handshake(
+      authenticator: authenticator, limiter: limiter, origins: Set(configuration.origins.map { $0.lowercased() })
+    ).addRoutes(to: router)
     return router
   }
 }

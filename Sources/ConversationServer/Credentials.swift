@@ -73,6 +73,8 @@ final class Authenticator: Sendable {
   private static let rememberedTokenBytes = 512
   /// The users of a busy hour, in some ten megabytes.
   private static let rememberedTokens = 16_384
+  /// A token's end that lies further away than a hundred years is none.
+  private static let longestSeconds: TimeInterval = 3_155_760_000
   /// Seconds by which clocks may differ.
   static let clockSkew: TimeInterval = 30
 
@@ -101,21 +103,34 @@ final class Authenticator: Sendable {
 
   /// The role of a token.
   func role(ofToken token: String, now: Date = Date()) async throws(TokenFailure) -> Role {
+    try await entry(of: token, now).role
+  }
+
+  /// The role of a token, and for how many more seconds it is accepted.
+  func identity(ofToken token: String, now: Date = Date()) async throws(TokenFailure) -> (
+    role: Role, secondsLeft: Int64?
+  ) {
+    let entry = try await entry(of: token, now)
+    let seconds = entry.expiry.timeIntervalSince(now) + Self.clockSkew
+    return (entry.role, Int64(min(max(seconds, 0), Self.longestSeconds)))
+  }
+
+  private func entry(of token: String, _ now: Date) async throws(TokenFailure) -> Entry {
     if let entry = remembered.withLock({ $0[token] }) {
       guard now < entry.expiry.addingTimeInterval(Self.clockSkew) else { throw .expired }
-      return entry.role
+      return entry
     }
     guard token.utf8.count <= Self.tokenBytes, Self.hasExpectedHeader(token) else { throw .invalid }
     let claims: TokenClaims
     do { claims = try await keys.verify(token, as: TokenClaims.self) } catch { throw .invalid }
-    let role = try claims.role(at: now)
+    let entry = Entry(role: try claims.role(at: now), expiry: claims.expiry)
     if token.utf8.count <= Self.rememberedTokenBytes {
       remembered.withLock { remembered in
         if remembered.count >= Self.rememberedTokens { remembered.removeAll(keepingCapacity: true) }
-        remembered[token] = Entry(role: role, expiry: claims.expiry)
+        remembered[token] = entry
       }
     }
-    return role
+    return entry
   }
 
   /// jwt-kit verifies with whatever key it has, whichever algorithm or key id the header names.

@@ -267,9 +267,15 @@ struct NativeDoor: Sendable {
 extension Authenticator {
   /// The role of what stands behind `Bearer`: an opaque key or a token.
   func role(ofBearer bearer: String) async throws(ConversationError) -> Role {
-    if let role = role(ofKey: bearer) { return role }
+    try await identity(ofBearer: bearer).role
+  }
+
+  /// The role of what stands behind `Bearer`, and for how many more seconds a token is accepted; nil for an
+  /// opaque key.
+  func identity(ofBearer bearer: String) async throws(ConversationError) -> (role: Role, secondsLeft: Int64?) {
+    if let role = role(ofKey: bearer) { return (role, nil) }
     do {
-      return try await role(ofToken: bearer)
+      return try await identity(ofToken: bearer)
     } catch {
       throw ConversationError(
         .unauthenticated,

@@ -1,10 +1,12 @@
 import ConversationModel
+import HTTPTypes
 import Hummingbird
+import NIOCore
 import StrictJSON
 import Wire
 
-/// The open routes for those who run the server: is it alive, does it take messages, what are its
-/// limits.
+/// The open routes for those who run the server or write a client: is it alive, does it take messages,
+/// what are its limits, what can it be asked.
 struct OperationsDoor: Sendable {
   let store: any Store
 
@@ -15,6 +17,7 @@ struct OperationsDoor: Sendable {
     router.route("/healthz", [.get: alive])
     router.route("/readyz", [.get: ready])
     router.route("/v1/limits", [.get: limits])
+    router.route("/openapi.json", [.get: description])
   }
 
   @Sendable private func alive(_ request: Request, _ context: ServerContext) async throws -> Response {
@@ -41,5 +44,11 @@ struct OperationsDoor: Sendable {
 
   @Sendable private func limits(_ request: Request, _ context: ServerContext) async throws -> Response {
     .json { $0.limits() }
+  }
+
+  @Sendable private func description(_ request: Request, _ context: ServerContext) async throws -> Response {
+    Response(
+      status: .ok, headers: [.contentType: "application/json"],
+      body: ResponseBody(byteBuffer: ByteBuffer(string: OpenAPI.document)))
   }
 }

@@ -12,6 +12,8 @@ struct ServerContext: RequestContext {
   var requestID = ""
   /// The other end of the connection.
   let peer: SocketAddress?
+  /// What a request may be admitted to if it asks for a WebSocket; nil if it cannot have one.
+  var upgrade: UpgradeOffer?
 
   init(source: ApplicationRequestContextSource) {
     coreContext = CoreRequestContextStorage(source: source)

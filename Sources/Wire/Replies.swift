@@ -93,14 +93,7 @@ extension JSONWriter {
   /// Ends a page with everything but its messages.
   public mutating func endPage(_ page: MessagePage) {
     endArray()
-    key("forks")
-    list(page.forks) { writer, fork in
-      writer.beginObject()
-      writer.field("position", fork.position)
-      writer.key("branches")
-      writer.list(fork.branches) { $0.int($1) }
-      writer.endObject()
-    }
+    forks(page.forks)
     field("branch", page.branch)
     field("has_before", page.before != nil)
     field("has_after", page.after != nil)
@@ -109,6 +102,17 @@ extension JSONWriter {
     field("head_position", page.headPosition)
     field("version", page.version)
     endObject()
+  }
+
+  mutating func forks(_ forks: [Fork]) {
+    key("forks")
+    list(forks) { writer, fork in
+      writer.beginObject()
+      writer.field("position", fork.position)
+      writer.key("branches")
+      writer.list(fork.branches) { $0.int($1) }
+      writer.endObject()
+    }
   }
 
   public mutating func page<Item>(_ page: Page<Item>, _ write: (inout JSONWriter, Item) -> Void) {
@@ -125,6 +129,11 @@ extension JSONWriter {
   /// - Parameter asList: Whether appended messages stand under `messages` or one under `message`.
   public mutating func receipt(_ receipt: Receipt, asList: Bool = false) {
     beginObject()
+    receiptFields(receipt, asList: asList)
+    endObject()
+  }
+
+  mutating func receiptFields(_ receipt: Receipt, asList: Bool = false) {
     if let conversation = receipt.conversation {
       key("conversation")
       self.conversation(conversation)
@@ -143,7 +152,6 @@ extension JSONWriter {
     if let version = receipt.version { field("version", version) } else { nullField("version") }
     field("durability", receipt.durability.rawValue)
     field("replayed", receipt.isReplay)
-    endObject()
   }
 
   public mutating func revision(_ revision: Revision) {
@@ -164,24 +172,22 @@ extension JSONWriter {
     endObject()
   }
 
-  private mutating func change(_ change: Changes.Change) {
+  /// - Parameter naming: Whether the version stands in it; in an event it stands around it.
+  mutating func change(_ change: Changes.Change, naming: Bool = true) {
+    let kind =
+      switch change.row {
+      case .conversation: "conversation"
+      case .branch: "branch"
+      case .message: "message"
+      }
     beginObject()
+    field("kind", kind)
+    if naming { field("version", change.version) }
+    key("row")
     switch change.row {
-    case .conversation(let conversation):
-      field("kind", "conversation")
-      field("version", change.version)
-      key("row")
-      self.conversation(conversation)
-    case .branch(let branch):
-      field("kind", "branch")
-      field("version", change.version)
-      key("row")
-      self.branch(branch)
-    case .message(let message):
-      field("kind", "message")
-      field("version", change.version)
-      key("row")
-      self.message(message)
+    case .conversation(let conversation): self.conversation(conversation)
+    case .branch(let branch): self.branch(branch)
+    case .message(let message): self.message(message)
     }
     endObject()
   }

@@ -28,6 +28,7 @@ struct Serve: AsyncParsableCommand {
     let shownAddress = (address.host.contains(":") ? "[\(address.host)]" : address.host) + ":"
     let storePath = try settings.storePath()
     var (connections, rates) = (try settings.connectionLimits(), try settings.rateLimits())
+    let origins = try settings.allowedOrigins()
     let (format, level) = (try settings.logFormat(), try settings.logLevel())
     LoggingSystem.bootstrap { LineLogHandler(label: $0, format: format, level: level) }
     let logger = Logger(label: "parley")
@@ -55,7 +56,8 @@ struct Serve: AsyncParsableCommand {
     }
     let server = ConversationServer(
       store: open.store, credentials: credentials,
-      configuration: .init(host: address.host, port: address.port, connections: connections, rates: rates),
+      configuration: .init(
+        host: address.host, port: address.port, connections: connections, rates: rates, origins: origins),
       logger: logger
     ) { port in
       logger.notice(

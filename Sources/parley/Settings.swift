@@ -18,6 +18,7 @@ enum Setting: String, CaseIterable {
   case userRate = "rate_limit_user"
   case addressRate = "rate_limit_address"
   case trustedProxies = "trusted_proxies"
+  case allowedOrigins = "allowed_origins"
   case logLevel = "log_level"
   case logFormat = "log_format"
 
@@ -28,7 +29,7 @@ enum Setting: String, CaseIterable {
     switch self {
     case .listen: "127.0.0.1:7275"
     case .dataDirectory: Self.defaultDataDirectory
-    case .store, .secretFile, .trustedProxies: nil
+    case .store, .secretFile, .trustedProxies, .allowedOrigins: nil
     case .connections: "4096"
     case .headSeconds: "20"
     case .idleSeconds: "75"
@@ -82,6 +83,11 @@ enum Setting: String, CaseIterable {
         "Addresses of reverse proxies, separated by commas, whose X-Forwarded-For names the client.",
         "Default: none.",
       ]
+    case .allowedOrigins:
+      [
+        "Origins of web pages that may open WebSockets, separated by commas. Programs always may.",
+        "Default: none.",
+      ]
     case .logLevel:
       ["trace, debug, info, notice, warning, error or critical."]
     case .logFormat:
@@ -96,6 +102,7 @@ enum Setting: String, CaseIterable {
     case .store: "sqlite:/var/lib/parley/parley.sqlite"
     case .secretFile: "/etc/parley/secret"
     case .trustedProxies: "10.0.0.2, 10.0.0.3"
+    case .allowedOrigins: "https://chat.example.org, http://localhost:3000"
     default: builtIn ?? ""
     }
   }
@@ -285,6 +292,23 @@ struct Settings {
     }
     return RateLimits(
       perUser: try rate(.userRate), perAddress: try rate(.addressRate), trustedProxies: Set(proxies))
+  }
+
+  /// The web pages that may open WebSockets, written as browsers write them.
+  func allowedOrigins() throws -> Set<String> {
+    let origins = try self[.allowedOrigins].text.split(separator: ",").map { name in
+      let origin = name.split(separator: " ").joined(separator: " ").lowercased()
+      let parts = origin.split(separator: "/", omittingEmptySubsequences: false)
+      guard parts.count == 3, parts[0].hasSuffix(":"), parts[0].count > 1, parts[1].isEmpty, !parts[2].isEmpty,
+        !origin.contains(" ")
+      else {
+        throw CommandFailure(
+          .configuration,
+          "allowed_origins must be origins such as https://chat.example.org, without a path, separated by commas.")
+      }
+      return origin
+    }
+    return Set(origins)
   }
 
   func logLevel() throws -> Logger.Level {

@@ -8,6 +8,7 @@ private let arrows: [String: Set<String>] = [
   "StoreSQL": ["ConversationModel"],
   "StoreSQLite": ["ConversationModel", "StoreSQL", "CSQLite"],
   "Wire": ["ConversationModel", "StrictJSON"],
+  "StoreRemote": ["ConversationModel", "Wire"],
   "ConversationServer": ["ConversationModel", "StrictJSON", "Wire"],
   "parley": ["ConversationModel", "ConversationServer", "StoreSQL", "StoreSQLite", "StrictJSON"],
   "CSQLite": [],
@@ -20,6 +21,7 @@ private let outside: [String: Set<String>] = [
   "StoreSQL": ["Crypto", "Glibc", "Synchronization"],
   "StoreSQLite": ["Glibc", "Synchronization"],
   "Wire": [],
+  "StoreRemote": ["AsyncHTTPClient", "NIOCore", "NIOHTTP1"],
   "ConversationServer": [
     "Crypto", "Foundation", "Glibc", "HTTPTypes", "Hummingbird", "HummingbirdCore", "JWTKit", "Logging", "NIOCore",
     "NIOHTTP1", "NIOHTTPTypes", "NIOHTTPTypesHTTP1",

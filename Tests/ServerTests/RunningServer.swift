@@ -25,7 +25,12 @@ struct RunningServer {
     return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
   }()
 
-  static func with(_ test: (RunningServer) async throws -> Void) async throws {
+  /// - Parameter door: Stands in the place of the live door.
+  static func with(
+    door: (any SocketDoor)? = nil, sockets: WebSocketLimits = WebSocketLimits(),
+    connections: ConnectionLimits = ConnectionLimits(), rates: RateLimits = RateLimits(), origins: Set<String> = [],
+    _ test: (RunningServer) async throws -> Void
+  ) async throws {
     let directory = NSTemporaryDirectory() + "parley-server-" + UUID().uuidString
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: directory) }
@@ -38,13 +43,23 @@ struct RunningServer {
         secret: Array("0123456789abcdef0123456789abcdef".utf8), anonKey: "the-anon-key", serviceKey: "the-service-key"))
 
     let (ports, port) = AsyncStream<Int>.makeStream()
-    let server = ConversationServer(
-      store: store, credentials: credentials, configuration: .init(host: "127.0.0.1", port: 0),
-      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-    ) { port.yield($0) }
+    var configuration = ConversationServer.Configuration(
+      host: "127.0.0.1", port: 0, connections: connections, rates: rates, origins: origins)
+    configuration.sockets = sockets
+    let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    let server =
+      if let door {
+        ConversationServer(
+          store: store, credentials: credentials, configuration: configuration, logger: logger, door: door
+        ) { port.yield($0) }
+      } else {
+        ConversationServer(store: store, credentials: credentials, configuration: configuration, logger: logger) {
+          port.yield($0)
+        }
+      }
     let group = ServiceGroup(
       configuration: ServiceGroupConfiguration(
-        services: [server], logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }))
+        services: [server], logger: logger))
     try await withThrowingTaskGroup(of: Void.self) { tasks in
       tasks.addTask { try await group.run() }
       var iterator = ports.makeAsyncIterator()

@@ -1,0 +1,117 @@
+import ConversationModel
+import NIOCore
+import Synchronization
+import Wire
+
+/// One client on a socket: where it is attached, and what is pushed to it.
+///
+/// Pushes wait while a frame of the client's own is answered, so that it hears of its own change after
+/// the answer, and of nothing before it is attached.
+final class LiveClient: Sendable {
+  /// Where a client is attached.
+  struct Attachment: Sendable {
+    let conversation: ConversationID
+    let user: UserID
+    /// The connection's own branch: another device's switch does not move it.
+    var branch: BranchNumber
+    /// The client knows everything up to here.
+    var version: Version
+  }
+
+  private enum Push {
+    case event(ConversationID, Version, WebSocketFrame)
+    case other(WebSocketFrame)
+
+    var frame: WebSocketFrame {
+      switch self {
+      case .event(_, _, let frame), .other(let frame): frame
+      }
+    }
+  }
+
+  private struct State {
+    var attachment: Attachment?
+    var isBusy = false
+    var held: [Push] = []
+    var heldBytes = 0
+  }
+
+  let id: String
+  /// What the client calls itself.
+  let name: String
+  let address: String
+  let since: Timestamp
+  private let socket: WebSocket
+  private let state = Mutex(State())
+
+  init(_ socket: WebSocket, id: String, name: String, address: String, since: Timestamp) {
+    self.socket = socket
+    self.id = id
+    self.name = name
+    self.address = address
+    self.since = since
+  }
+
+  var principal: Principal { socket.principal }
+
+  var attachment: Attachment? { state.withLock { $0.attachment } }
+
+  // MARK: Being attached
+
+  /// From now on events are kept, and none is delivered yet.
+  func attach(_ attachment: Attachment) { state.withLock { $0.attachment = attachment } }
+
+  func detach() { state.withLock { $0.attachment = nil } }
+
+  func show(branch: BranchNumber) { state.withLock { $0.attachment?.branch = branch } }
+
+  /// The client is told everything up to a version.
+  func knows(_ version: Version) { state.withLock { $0.attachment?.version = version } }
+
+  // MARK: Speaking
+
+  /// Answers a frame of the client's.
+  func answer(_ frame: WebSocketFrame) { socket.send(frame) }
+
+  /// Keeps pushes back until `release`.
+  func hold() { state.withLock { $0.isBusy = true } }
+
+  func release() {
+    state.withLock { state in
+      state.isBusy = false
+      let held = state.held
+      (state.held, state.heldBytes) = ([], 0)
+      for push in held { deliver(push, &state) }
+    }
+  }
+
+  /// Hands over an event of a conversation; the client gets it unless it knows that version.
+  func push(_ version: Version, of conversation: ConversationID, _ frame: WebSocketFrame) {
+    push(.event(conversation, version, frame))
+  }
+
+  /// Hands over something that every client of a conversation gets.
+  func push(_ frame: WebSocketFrame) { push(.other(frame)) }
+
+  private func push(_ push: Push) {
+    state.withLock { state in
+      guard state.isBusy else { return deliver(push, &state) }
+      state.held.append(push)
+      state.heldBytes += push.frame.buffer.readableBytes
+      if state.heldBytes > Limits.liveBacklogBytes {
+        (state.held, state.heldBytes) = ([], 0)
+        socket.close(.tooSlow)
+      }
+    }
+  }
+
+  /// Under the lock, so that events leave in their order: sending never waits.
+  private func deliver(_ push: Push, _ state: inout State) {
+    if case .event(let conversation, let version, _) = push {
+      guard let attachment = state.attachment, attachment.conversation == conversation, version > attachment.version
+      else { return }
+      state.attachment?.version = version
+    }
+    socket.send(push.frame)
+  }
+}
