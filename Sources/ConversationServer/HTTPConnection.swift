@@ -49,6 +49,9 @@ struct HTTPConnection: HTTPChannelHandler {
     channel.eventLoop.makeCompletedFuture {
       try channel.syncOptions?.setOption(
         .tcpOption(NIOBSDSocket.Option(rawValue: TCP_NOTSENT_LOWAT)), value: Self.unsentBytes)
+      try channel.syncOptions?.setOption(
+        .recvAllocator,
+        value: AdaptiveRecvByteBufferAllocator(minimum: SmallReads.bytes, initial: SmallReads.bytes, maximum: 65_536))
       let pipeline = channel.pipeline.syncOperations
       try pipeline.addHandler(HTTPResponseEncoder())
       // What follows a request that becomes a WebSocket is not for the parser.
@@ -146,8 +149,8 @@ struct HTTPConnection: HTTPChannelHandler {
 /// Reads a socket in small pieces. Left alone a channel keeps a buffer as large as the largest read, up to
 /// 64 KiB, and thousands of sockets are idle after one long message.
 private struct SmallReads: RecvByteBufferAllocator {
-  /// What the channel began with.
-  private static let bytes = 2_048
+  /// Those of most requests, and with them every channel begins: what it has once it keeps.
+  static let bytes = 1_024
 
   func buffer(allocator: ByteBufferAllocator) -> ByteBuffer { allocator.buffer(capacity: Self.bytes) }
   func nextBufferSize() -> Int? { Self.bytes }
