@@ -185,8 +185,9 @@ final class ConnectionWatch: ChannelDuplexHandler, RemovableChannelHandler {
   }
 
   private func take(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
+    var part = part
     switch part {
-    case .head(let head):
+    case .head(var head):
       if let fault = Self.fault(of: head) {
         return refuse(context, .badRequest, ConversationError(.invalid, fault))
       }
@@ -195,6 +196,11 @@ final class ConnectionWatch: ChannelDuplexHandler, RemovableChannelHandler {
       let isLast = !head.isKeepAlive || head.version == .http1_0 || isDeaf
       current = Current(version: head.version, isLast: isLast)
       (hasHadRequest, since) = (true, .now())
+      if head.version == .http1_0 {
+        // RFC 9110 §7.8: there is no upgrade from it.
+        head.headers.remove(name: "upgrade")
+        part = .head(head)
+      }
       if Self.wantsContinue(head) {
         context.writeAndFlush(
           wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .continue))), promise: nil)

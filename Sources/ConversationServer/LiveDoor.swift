@@ -13,11 +13,8 @@ struct LiveDoor: SocketDoor {
   func serve(_ socket: WebSocket) async {
     let client = LiveClient(
       socket, id: newRequestID(), name: "", address: socket.peer?.ipAddress ?? "", since: Self.now())
-    for await message in socket.messages {
-      guard message.isText else {
-        socket.close(.unsupportedData, "Frames are JSON text.")
-        break
-      }
+    await socket.forEachMessage { message in
+      guard message.isText else { return socket.close(.unsupportedData, "Frames are JSON text.") }
       await answer(message.array, of: client)
     }
     end(client)

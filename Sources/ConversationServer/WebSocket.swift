@@ -200,6 +200,16 @@ package final class WebSocket: Sendable {
   /// While the client does not take what it was sent, it is not heard either.
   package var messages: Messages { Messages(socket: self) }
 
+  /// Calls `body` with every message, one after the other.
+  ///
+  /// Each call is a task of its own: a task keeps the memory for its deepest call as long as it lives, and
+  /// most sockets wait most of the time.
+  package func forEachMessage(_ body: @escaping @Sendable (WebSocketMessage) async -> Void) async {
+    for await message in messages {
+      await withTaskGroup(of: Void.self) { $0.addTask { await body(message) } }
+    }
+  }
+
   /// Bytes that wait to be handed to the system, and for how many milliseconds the first of them have.
   package var backlog: (bytes: Int, milliseconds: Int) {
     state.withLock { state in

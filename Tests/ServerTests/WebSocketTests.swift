@@ -276,6 +276,10 @@ extension RunningServer {
       await socket.send(RawWebSocket.head(more: [bearer]))
       let rest = await socket.rest()
       #expect(rest.contains("HTTP/1.1 400 ") && rest.contains("Only the first request"))
+      let old = try RawWebSocket(port: server.port)
+      let head = String(decoding: RawWebSocket.head(more: [bearer]), as: UTF8.self)
+      await old.send(Array(head.replacing("HTTP/1.1", with: "HTTP/1.0").utf8))
+      #expect(await old.head().hasPrefix("http/1.0 426 "))
       // A body would stand between the head and the first frame.
       let other = try RawWebSocket(port: server.port)
       await other.send(RawWebSocket.head(more: [bearer, "Content-Length: 1"]) + [0x78])

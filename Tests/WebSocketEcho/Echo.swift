@@ -42,7 +42,7 @@ import UnixSignals
   }
 
   func serve(_ socket: WebSocket) async {
-    for await message in socket.messages {
+    await socket.forEachMessage { message in
       socket.send(message.isText ? .text(message.bytes.readableBytesView) : .binary(message.bytes.readableBytesView))
     }
   }

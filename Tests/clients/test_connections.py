@@ -203,6 +203,8 @@ def test_one_connection_too_many_is_told_so(tmp_path: Path) -> None:
     try:
         server.start()
         poll(lambda: _first_line(server, healthy).startswith(b"HTTP/1.1 200"), PATIENCE, "room for a connection")
+        # The server notices a little later that the one that asked has left.
+        time.sleep(0.5)
         with connection(server, healthy) as first, connection(server, healthy) as second:
             assert first.recv(4_096) and second.recv(4_096)
             with connection(server, healthy) as third:
@@ -224,6 +226,8 @@ def test_those_who_were_told_so_take_nobodys_place(tmp_path: Path) -> None:
     try:
         server.start()
         poll(lambda: _first_line(server, healthy).startswith(b"HTTP/1.1 200"), PATIENCE, "room for a connection")
+        # The server notices a little later that the one that asked has left.
+        time.sleep(0.5)
         with connection(server, healthy) as first, connection(server, healthy) as second:
             assert first.recv(4_096) and second.recv(4_096)
             with ExitStack() as refused:
