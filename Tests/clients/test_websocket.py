@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -147,8 +148,10 @@ def test_sockets_count_as_connections(tmp_path: Path) -> None:
             for _ in range(3):
                 # What asked whether the server is ready may not have left yet.
                 poll(lambda: _entered(sockets, server, token), SECONDS, "room for a socket")
-            status, problem = refusal(server, token)
-            assert (status, problem["code"]) == (503, "unavailable")
+            # Read without the client, which trips over an answer that comes before it has asked.
+            with socket.create_connection(("127.0.0.1", server.port), timeout=SECONDS) as refused:
+                answer = refused.recv(4_096)
+            assert answer.startswith(b"HTTP/1.1 503 ") and b'"unavailable"' in answer
         poll(lambda: _entered(sockets, server, token), SECONDS, "room for a socket again")
         sockets.close()
         server.stop()
@@ -159,7 +162,8 @@ def test_sockets_count_as_connections(tmp_path: Path) -> None:
 def _entered(sockets: ExitStack, server: Server, token: str) -> bool:
     try:
         sockets.enter_context(opened(server, token))
-    except InvalidStatus:
+    except (InvalidStatus, ConnectionClosed, AssertionError, OSError):
+        # Told 503, in whichever way the client takes an answer that comes before it has asked.
         return False
     return True
 
