@@ -24,11 +24,15 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioHTTPTypesHTTP1 = Target.Dependency.product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
 let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioWebSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
 let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 
 let package = Package(
@@ -43,12 +47,14 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log.git", exact: "1.16.2"),
     .package(url: "https://github.com/apple/swift-http-types.git", exact: "1.8.0"),
     .package(url: "https://github.com/apple/swift-nio.git", exact: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl.git", exact: "2.37.6"),
     .package(url: "https://github.com/apple/swift-nio-extras.git", exact: "1.35.2"),
     .package(url: "https://github.com/apple/swift-argument-parser.git", exact: "1.8.2"),
     .package(url: "https://github.com/apple/swift-configuration.git", exact: "1.4.0", traits: ["YAML"]),
     .package(url: "https://github.com/apple/swift-system.git", exact: "1.8.1"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", exact: "2.13.0"),
     .package(url: "https://github.com/swift-server/async-http-client.git", exact: "1.37.0"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift.git", exact: "0.2.0"),
   ],
   targets: [
     .target(name: "ConversationModel", swiftSettings: house),
@@ -57,22 +63,30 @@ let package = Package(
     .systemLibrary(name: "CSQLite"),
     .target(
       name: "StoreSQLite", dependencies: ["ConversationModel", "StoreSQL", "CSQLite"], swiftSettings: house),
+    .target(
+      name: "StoreSpool", dependencies: ["ConversationModel", "StoreSQL", "StoreSQLite"], swiftSettings: house),
     .target(name: "Wire", dependencies: ["ConversationModel", "StrictJSON"], swiftSettings: house),
     .target(
-      name: "StoreRemote", dependencies: ["ConversationModel", "Wire", httpClient, nioCore, nioHTTP1],
+      name: "StoreRemote",
+      dependencies: [
+        "ConversationModel", "Wire", httpClient, nioCore, nioHTTP1, nioPosix, nioSSL, nioWebSocket,
+      ],
       swiftSettings: house),
     .target(
       name: "ConversationServer",
       dependencies: [
         "ConversationModel", "StrictJSON", "Wire",
         hummingbird, hummingbirdCore, jwtKit, crypto, logging, httpTypes, nioCore, nioHTTP1, nioHTTPTypes,
-        nioHTTPTypesHTTP1, lifecycle,
+        nioHTTPTypesHTTP1, lifecycle, histogram,
       ],
       swiftSettings: house),
+    .target(name: "TerminalCanvas", swiftSettings: house),
+    .target(name: "CNcurses", linkerSettings: [.linkedLibrary("ncursesw")]),
+    .target(name: "TerminalNcurses", dependencies: ["TerminalCanvas", "CNcurses"], swiftSettings: house),
     .executableTarget(
       name: "parley",
       dependencies: [
-        "ConversationModel", "ConversationServer", "StoreSQL", "StoreSQLite", "StrictJSON",
+        "ConversationModel", "ConversationServer", "StoreRemote", "StoreSQL", "StoreSQLite", "StrictJSON", "Wire",
         arguments, configuration, systemPackage, lifecycle, unixSignals, logging, nioCore,
       ],
       swiftSettings: house),
@@ -82,12 +96,16 @@ let package = Package(
       name: "WebSocketEcho",
       dependencies: ["ConversationServer", "StoreSQL", "StoreSQLite", logging, nioCore, lifecycle, unixSignals],
       path: "Tests/WebSocketEcho", swiftSettings: house),
+    .executableTarget(
+      name: "TerminalProbe", dependencies: ["TerminalCanvas", "TerminalNcurses"], path: "Tests/TerminalProbe",
+      swiftSettings: house),
+    .testTarget(name: "TerminalTests", dependencies: ["TerminalCanvas"], swiftSettings: house),
     .testTarget(name: "ModelTests", dependencies: ["ConversationModel", "StrictJSON", "Wire"], swiftSettings: house),
     .testTarget(
       name: "StoreTests",
       dependencies: [
-        "ConversationModel", "ConversationServer", "StoreRemote", "StoreSQL", "StoreSQLite", "CSQLite", "CSyncProbe",
-        logging, lifecycle,
+        "ConversationModel", "ConversationServer", "StoreRemote", "StoreSQL", "StoreSQLite", "StoreSpool",
+        "StrictJSON", "Wire", "CSQLite", "CSyncProbe", crypto, logging, lifecycle,
       ],
       swiftSettings: house),
     .testTarget(

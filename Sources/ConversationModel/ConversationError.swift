@@ -43,6 +43,8 @@ public struct ConversationError: Error, Sendable {
     case anchorNotOnPath
     /// A number in a JSON text is one that no double comes near.
     case numberRange
+    /// Too much waits for the store: nothing was done, and nothing is wrong with it.
+    case tooMuchWaits
   }
 
   public init(

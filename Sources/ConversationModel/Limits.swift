@@ -41,8 +41,19 @@ public enum Limits {
   public static let liveBacklogBytes = 1_048_576
   /// Characters of what a live client calls itself.
   public static let clientNameScalars = 100
+  /// Milliseconds for which a change waits before its session counts as stalled: a person notices by then.
+  public static let stalledMilliseconds = 2_000
+  /// Records that a server keeps of its log for those who watch it: an hour of a quiet server.
+  public static let logRecords = 1_000
+  /// Events that wait for a reader of a live connection inside the program; then it is too slow.
+  public static let liveEvents = 1_024
+  /// Messages of one live connection that wait for their answer; one more is refused.
+  public static let liveSends = 64
   /// Bytes of one WebSocket frame.
   public static let frameBytes = 1_048_576
+  /// Bytes of one message that a client of the live door reads: half a mebibyte of text and objects and one
+  /// full-size message more, all of it characters that JSON writes in six bytes.
+  public static let serverFrameBytes = 8_388_608
   /// Forks between a branch and the trunk.
   public static let forkDepth = 1_000
   /// Characters of a cursor: far more than any that Parley makes.
@@ -55,6 +66,31 @@ public enum Limits {
   public static let queuedCommands = 4_096
   /// Commands that commit together: enough to make the sync cheap, few enough to keep it short.
   public static let batchCommands = 256
+  /// Records in the spool: an hour of a busy server's messages. One more is refused as `unavailable`.
+  public static let spoolRecords = 200_000
+  /// Bytes of text and objects in the spool: those records at some five kilobytes, and a fraction of the
+  /// smallest disk.
+  public static let spoolBytes = 1_073_741_824
+  /// Records that were sent to the store together while the spool drains, and the bytes after which a batch
+  /// ends: enough to share commits, little enough to hold in memory.
+  public static let drainRecords = 256
+  public static let drainBytes = 4_194_304
+  /// Tries after which a record that makes the store fail, although it is up, becomes a dead letter.
+  public static let drainTries = 5
+  /// Milliseconds that the store has for one command; then its outcome counts as unknown.
+  public static let commandMilliseconds = 2_000
+  /// Milliseconds between two looks at a store that is down.
+  public static let probeMilliseconds = 500
+  /// Sessions that a server remembers for the time that the store is down: those of a day.
+  public static let knownSessions = 10_000
+  /// Messages that it remembers of each: the page that a client opens with.
+  public static let knownMessages = defaultPageItems
+  /// Bytes of all messages that it remembers; beyond, those of the sessions not used for longest go.
+  public static let knownBytes = 16_777_216
+  /// Milliseconds after which what it remembers of sessions is written down.
+  public static let knownMilliseconds = 2_000
+  /// Ids that stand for others, because the store knew a session or message already when the spool drained.
+  public static let spoolAliases = 100_000
   /// Reads that wait for a reader; one more is refused as `unavailable`.
   public static let queuedReads = 4_096
   /// Bytes of text after which a page of changes ends at the next version.

@@ -30,11 +30,13 @@ public struct Message: Hashable, Sendable {
   public var revision: Int
   public var createdAt: Timestamp
   public var editedAt: Timestamp?
+  /// One that is only spooled has no place yet: its position is 0, and its branch what was asked for.
+  public var durability: Durability
 
   public init(
     id: MessageID, clientID: String?, conversationID: ConversationID, branch: BranchNumber, position: Position,
     role: Role, content: String, intent: String?, confidence: Confidence?, entities: JSONText, metadata: JSONText,
-    status: Status, revision: Int, createdAt: Timestamp, editedAt: Timestamp?
+    status: Status, revision: Int, createdAt: Timestamp, editedAt: Timestamp?, durability: Durability = .stored
   ) {
     self.id = id
     self.clientID = clientID
@@ -51,6 +53,7 @@ public struct Message: Hashable, Sendable {
     self.revision = revision
     self.createdAt = createdAt
     self.editedAt = editedAt
+    self.durability = durability
   }
 }
 

@@ -89,10 +89,14 @@ public struct MessagePage: Sendable {
   public var after: String?
   public var headPosition: Position
   public var version: Version
+  /// Whether it comes from what the server remembers, because the store is down, or holds messages that
+  /// are only spooled, which stand at its end.
+  public var isDegraded: Bool
 
   public init(
     conversation: ConversationID, messages: [Message], rest: ClosedRange<Position>? = nil, forks: [Fork],
-    branch: BranchNumber, before: String?, after: String?, headPosition: Position, version: Version
+    branch: BranchNumber, before: String?, after: String?, headPosition: Position, version: Version,
+    isDegraded: Bool = false
   ) {
     self.conversation = conversation
     self.messages = messages
@@ -103,6 +107,7 @@ public struct MessagePage: Sendable {
     self.after = after
     self.headPosition = headPosition
     self.version = version
+    self.isDegraded = isDegraded
   }
 }
 

@@ -66,34 +66,9 @@ public protocol Store: Sendable {
     in id: ConversationID, since version: Version, limit: Int, as principal: Principal
   ) async throws(ConversationError) -> Changes
 
+  /// Counts what the store holds. Looks at every conversation: for now and then, not for every request.
+  func statistics() async throws(ConversationError) -> StoreStatistics
+
   /// Whether the store takes commands, and what it has counted. Never waits for the store.
   func health() async -> StoreHealth
-}
-
-/// What a store knows about itself.
-public struct StoreHealth: Hashable, Sendable {
-  /// Nil while commands are accepted; else the reason, safe to show.
-  public var refusal: String?
-  /// Commands that wait for the writer now.
-  public var queuedCommands: Int
-  /// Commands answered with a receipt since the start.
-  public var commands: Int
-  /// Commits, each one sync, since the start.
-  public var commits: Int
-  /// Microseconds that the last commit took.
-  public var lastCommitMicroseconds: Int
-  /// Bytes of the write-ahead log that are in use, 0 where there is none.
-  public var walBytes: Int
-
-  public init(
-    refusal: String? = nil, queuedCommands: Int = 0, commands: Int = 0, commits: Int = 0,
-    lastCommitMicroseconds: Int = 0, walBytes: Int = 0
-  ) {
-    self.refusal = refusal
-    self.queuedCommands = queuedCommands
-    self.commands = commands
-    self.commits = commits
-    self.lastCommitMicroseconds = lastCommitMicroseconds
-    self.walBytes = walBytes
-  }
 }

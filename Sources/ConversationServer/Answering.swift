@@ -24,10 +24,12 @@ struct AnswerMiddleware: RouterMiddleware {
   typealias Context = ServerContext
 
   let limiter: RateLimiter
+  let meters: Meters
 
   func handle(
     _ request: Request, context: ServerContext, next: (Request, ServerContext) async throws -> Response
   ) async throws -> Response {
+    let began = ContinuousClock.now
     var context = context
     context.requestID = Self.requestID(request)
     var response: Response
@@ -38,6 +40,8 @@ struct AnswerMiddleware: RouterMiddleware {
       response = answer(to: error, request, context)
     }
     response.headers[.requestID] = context.requestID
+    meters.answered(
+      status: response.status.code, isRPC: request.uri.path.hasPrefix(SupabaseDoor.functions), since: began)
     context.logger.debug(
       "answered",
       metadata: [

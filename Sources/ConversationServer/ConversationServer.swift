@@ -21,24 +21,32 @@ public struct ConversationServer: Service, CustomStringConvertible {
     /// The web pages whose scripts may open WebSockets, as browsers write `Origin`. Programs, which send
     /// none, always may.
     public var origins: Set<String>
+    /// Of this build, for `/v1/status`.
+    public var version: String
     package var sockets = WebSocketLimits()
 
     public init(
       host: String, port: Int, connections: ConnectionLimits = ConnectionLimits(), rates: RateLimits = RateLimits(),
-      origins: Set<String> = []
+      origins: Set<String> = [], version: String = ""
     ) {
       self.host = host
       self.port = port
       self.connections = connections
       self.rates = rates
       self.origins = origins
+      self.version = version
     }
   }
 
   /// What logs call it.
   public var description: String { "ConversationServer(\(configuration.host):\(configuration.port))" }
 
-  private let store: any Store
+  /// The store as the doors use it: whoever changes something through it is heard by the live door.
+  public let store: any Store
+  /// What is happening on this server, while it runs.
+  public let live: any LiveSource
+  private let hub: LiveHub
+  private let meters: Meters
   private let credentials: Credentials
   private let configuration: Configuration
   private let logger: Logger
@@ -46,22 +54,29 @@ public struct ConversationServer: Service, CustomStringConvertible {
   /// Stands in the place of the live door in tests.
   private let door: (any SocketDoor)?
 
-  /// - Parameter onListening: Called once the server accepts connections, with its port.
+  /// - Parameters:
+  ///   - log: Where the records are that `/v1/log` shows; whoever handles the log fills it.
+  ///   - onListening: Called once the server accepts connections, with its port.
   public init(
     store: any Store, credentials: Credentials, configuration: Configuration, logger: Logger,
-    onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
+    log: LogRing = LogRing(), onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
   ) {
     self.init(
-      store: store, credentials: credentials, configuration: configuration, logger: logger, door: nil,
+      store: store, credentials: credentials, configuration: configuration, logger: logger, log: log, door: nil,
       onListening: onListening)
   }
 
   /// - Parameter door: Stands in the place of the live door.
   package init(
     store: any Store, credentials: Credentials, configuration: Configuration, logger: Logger,
-    door: (any SocketDoor)?, onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
+    log: LogRing = LogRing(), door: (any SocketDoor)?,
+    onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
   ) {
-    self.store = store
+    let (hub, meters) = (LiveHub(store: store), Meters())
+    let published = PublishingStore(inner: store, hub: hub, meters: meters)
+    (self.hub, self.meters, self.store) = (hub, meters, published)
+    live = ServerLive(
+      store: published, hub: hub, meters: meters, ring: log, version: configuration.version, startedAt: LiveDoor.now())
     self.credentials = credentials
     self.configuration = configuration
     self.logger = logger
@@ -73,11 +88,9 @@ public struct ConversationServer: Service, CustomStringConvertible {
     // At `info` Hummingbird says what `onListening` tells already.
     var logger = logger
     if logger.logLevel == .info { logger.logLevel = .notice }
-    let hub = LiveHub(store: store)
     let limiter = RateLimiter(configuration.rates)
-    let published = PublishingStore(inner: store, hub: hub)
-    let router = await router(published, limiter).buildResponder()
-    let door = door ?? LiveDoor(store: published, hub: hub, limiter: limiter)
+    let router = await router(limiter).buildResponder()
+    let door = door ?? LiveDoor(store: store, hub: hub, meters: meters, limiter: limiter)
     let application = Application(
       responder: router,
       server: HTTPServerBuilder { [configuration] responder in
@@ -96,10 +109,18 @@ public struct ConversationServer: Service, CustomStringConvertible {
       logger: logger)
     try await withThrowingTaskGroup { group in
       group.addTask { await hub.run() }
+      group.addTask { await keepCounting() }
       // The hub goes last: it tells what the requests under way still change.
       try await application.run()
       group.cancelAll()
     }
+  }
+
+  /// Counts what the store holds, at the start and every minute.
+  private func keepCounting() async {
+    repeat {
+      if let statistics = try? await store.statistics() { meters.counted(statistics) }
+    } while (try? await Task.sleep(for: .seconds(60))) != nil
   }
 
   /// Connections that may wait for the end of their refusal; the next ones stay in the system's queue.
@@ -107,14 +128,14 @@ public struct ConversationServer: Service, CustomStringConvertible {
 
   /// The paths that have routes, for the test that the description has the same.
   func paths() async -> Set<String> {
-    Set(await router(store, RateLimiter(RateLimits())).routes.map(\.path.description))
+    Set(await router(RateLimiter(RateLimits())).routes.map(\.path.description))
   }
 
-  private func router(_ store: any Store, _ limiter: RateLimiter) async -> Router<ServerContext> {
+  private func router(_ limiter: RateLimiter) async -> Router<ServerContext> {
     let router = Router(context: ServerContext.self, options: .autoGenerateHeadEndpoints)
-    router.add(middleware: AnswerMiddleware(limiter: limiter))
+    router.add(middleware: AnswerMiddleware(limiter: limiter, meters: meters))
     let authenticator = await Authenticator(credentials)
-    OperationsDoor(store: store).addRoutes(to: router)
+    OperationsDoor(store: store, live: live, authenticator: authenticator, limiter: limiter).addRoutes(to: router)
     NativeDoor(store: store, authenticator: authenticator, limiter: limiter).addRoutes(to: router)
     SupabaseDoor(store: store, authenticator: authenticator, limiter: limiter).addRoutes(to: router)
     Handshake(

@@ -129,7 +129,7 @@ struct HTTPConnection: HTTPChannelHandler {
     let handler = WebSocketHandler(limits: sockets, count: count)
     let socket = WebSocket(
       handler: handler, on: channel.eventLoop, limits: sockets, principal: admission.principal,
-      peer: channel.remoteAddress, expiry: admission.expiry)
+      peer: channel.remoteAddress, clientName: admission.clientName, expiry: admission.expiry)
     try channel.syncOptions?.setOption(.recvAllocator, value: SmallReads())
     try pipeline.addHandler(handler)
     let isQuiescing = watch.handOver()

@@ -14,6 +14,8 @@ import Synchronization
 final class UpgradeOffer: Sendable {
   struct Admission: Sendable {
     let principal: Principal
+    /// What the client calls itself, as it may be shown.
+    let clientName: String
     /// When the token ends.
     let expiry: NIODeadline?
   }
@@ -109,7 +111,22 @@ struct Handshake: Sendable {
       throw ConversationError(.forbidden, "The anonymous key opens nothing here; a user's token is needed.")
     }
     try limiter.admit(principal)
-    return UpgradeOffer.Admission(principal: principal, expiry: identity.secondsLeft.map { .now() + .seconds($0) })
+    return UpgradeOffer.Admission(
+      principal: principal, clientName: Self.shownName(request.headers[.userAgent] ?? ""),
+      expiry: identity.secondsLeft.map { .now() + .seconds($0) })
+  }
+
+  /// What a client calls itself, cut to a length, without what could move or hide text.
+  static func shownName(_ name: String) -> String {
+    var shown = String.UnicodeScalarView()
+    for scalar in name.unicodeScalars.prefix(Limits.clientNameScalars) {
+      switch scalar.properties.generalCategory {
+      case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .surrogate, .unassigned:
+        shown.append(" ")
+      default: shown.append(scalar)
+      }
+    }
+    return String(shown)
   }
 
   /// Proves that the key was read by somebody who knows the protocol (RFC 6455 §4.2.2).

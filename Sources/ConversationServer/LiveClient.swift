@@ -1,9 +1,39 @@
 import ConversationModel
 import NIOCore
 import Synchronization
-import Wire
 
-/// One client on a socket: where it is attached, and what is pushed to it.
+/// Something that clients are told: framed once for any number of sockets, as it is for those inside the
+/// program.
+struct Announcement: Sendable {
+  enum Content: Sendable {
+    case event(LiveEvent)
+    /// There is nothing to follow any more.
+    case end(ConversationError)
+    /// Only sockets are told: hints, and answers to their own frames.
+    case frameOnly
+  }
+
+  let content: Content
+  let frame: WebSocketFrame
+
+  init(_ frame: WebSocketFrame, _ content: Content = .frameOnly) {
+    self.frame = frame
+    self.content = content
+  }
+}
+
+/// Where a client's announcements go: to a socket, or to a reader inside the program.
+protocol LiveSink: Sendable {
+  var principal: Principal { get }
+  /// Milliseconds for which the first of what waits has waited.
+  var backlogMilliseconds: Int { get }
+  /// Never waits. One that cannot keep up ends by itself.
+  func tell(_ announcement: Announcement)
+  /// It cannot keep up.
+  func endTooSlow()
+}
+
+/// One client: where it is attached, and what is pushed to it.
 ///
 /// Pushes wait while a frame of the client's own is answered, so that it hears of its own change after
 /// the answer, and of nothing before it is attached.
@@ -19,12 +49,12 @@ final class LiveClient: Sendable {
   }
 
   private enum Push {
-    case event(ConversationID, Version, WebSocketFrame)
-    case other(WebSocketFrame)
+    case event(ConversationID, Version, Announcement)
+    case other(Announcement)
 
-    var frame: WebSocketFrame {
+    var announcement: Announcement {
       switch self {
-      case .event(_, _, let frame), .other(let frame): frame
+      case .event(_, _, let announcement), .other(let announcement): announcement
       }
     }
   }
@@ -41,18 +71,20 @@ final class LiveClient: Sendable {
   let name: String
   let address: String
   let since: Timestamp
-  private let socket: WebSocket
+  private let sink: any LiveSink
   private let state = Mutex(State())
 
-  init(_ socket: WebSocket, id: String, name: String, address: String, since: Timestamp) {
-    self.socket = socket
+  init(_ sink: any LiveSink, id: String, name: String, address: String, since: Timestamp) {
+    self.sink = sink
     self.id = id
     self.name = name
     self.address = address
     self.since = since
   }
 
-  var principal: Principal { socket.principal }
+  var principal: Principal { sink.principal }
+
+  var backlogMilliseconds: Int { sink.backlogMilliseconds }
 
   var attachment: Attachment? { state.withLock { $0.attachment } }
 
@@ -71,7 +103,7 @@ final class LiveClient: Sendable {
   // MARK: Speaking
 
   /// Answers a frame of the client's.
-  func answer(_ frame: WebSocketFrame) { socket.send(frame) }
+  func answer(_ frame: WebSocketFrame) { sink.tell(Announcement(frame)) }
 
   /// Keeps pushes back until `release`.
   func hold() { state.withLock { $0.isBusy = true } }
@@ -86,21 +118,21 @@ final class LiveClient: Sendable {
   }
 
   /// Hands over an event of a conversation; the client gets it unless it knows that version.
-  func push(_ version: Version, of conversation: ConversationID, _ frame: WebSocketFrame) {
-    push(.event(conversation, version, frame))
+  func push(_ version: Version, of conversation: ConversationID, _ announcement: Announcement) {
+    push(.event(conversation, version, announcement))
   }
 
   /// Hands over something that every client of a conversation gets.
-  func push(_ frame: WebSocketFrame) { push(.other(frame)) }
+  func push(_ announcement: Announcement) { push(.other(announcement)) }
 
   private func push(_ push: Push) {
     state.withLock { state in
       guard state.isBusy else { return deliver(push, &state) }
       state.held.append(push)
-      state.heldBytes += push.frame.buffer.readableBytes
+      state.heldBytes += push.announcement.frame.buffer.readableBytes
       if state.heldBytes > Limits.liveBacklogBytes {
         (state.held, state.heldBytes) = ([], 0)
-        socket.close(.tooSlow)
+        sink.endTooSlow()
       }
     }
   }
@@ -112,6 +144,6 @@ final class LiveClient: Sendable {
       else { return }
       state.attachment?.version = version
     }
-    socket.send(push.frame)
+    sink.tell(push.announcement)
   }
 }

@@ -10,7 +10,8 @@ import Wire
 final class LiveHub: Sendable {
   /// One conversation with clients.
   private struct Feed {
-    let user: UserID
+    /// As last heard of.
+    var conversation: Conversation
     var clients: [String: LiveClient] = [:]
     var typing: Set<String> = []
     /// Clients were told everything up to here; nil until the first has its snapshot.
@@ -19,6 +20,11 @@ final class LiveHub: Sendable {
     var wanted: Version = 0
     /// Whether somebody reads, or is about to.
     var isReading = false
+    /// When the changes arrived that wait for the store, by ticket.
+    var pending: [Int: ContinuousClock.Instant] = [:]
+    /// What the last change took.
+    var lastChange: Duration?
+    var lastActivity: Timestamp
   }
 
   private enum Work: Sendable {
@@ -31,6 +37,8 @@ final class LiveHub: Sendable {
     var watchers: [String: LiveClient] = [:]
     /// Conversations whose watchers have a hint coming.
     var hints: Set<ConversationID> = []
+    var tickets = 0
+    var isStopped = false
   }
 
   private let store: any Store
@@ -59,9 +67,47 @@ final class LiveHub: Sendable {
       }
       group.cancelAll()
     }
+    stop()
+  }
+
+  /// Those inside the program are told; sockets close by themselves.
+  private func stop() {
+    let clients = state.withLock { state in
+      state.isStopped = true
+      return state.feeds.values.flatMap(\.clients.values)
+    }
+    let error = ConversationError(.unavailable, "The server is stopping.")
+    for client in clients { client.push(Announcement(Self.frame { $0.error(error, ref: nil) }, .end(error))) }
   }
 
   // MARK: Changes
+
+  /// A change that a live session waits for.
+  struct Ticket: Sendable {
+    fileprivate let conversation: ConversationID
+    fileprivate let number: Int
+  }
+
+  /// A change is on its way to the store; nil if nobody looks at its conversation.
+  func began(_ id: ConversationID) -> Ticket? {
+    guard listeners.load(ordering: .relaxed) > 0 else { return nil }
+    return state.withLock { state in
+      guard state.feeds[id] != nil else { return nil }
+      state.tickets += 1
+      state.feeds[id]!.pending[state.tickets] = .now
+      return Ticket(conversation: id, number: state.tickets)
+    }
+  }
+
+  /// The store has answered, well or not.
+  func ended(_ ticket: Ticket) {
+    let now = LiveDoor.now()
+    state.withLock { state in
+      guard let began = state.feeds[ticket.conversation]?.pending.removeValue(forKey: ticket.number) else { return }
+      state.feeds[ticket.conversation]!.lastChange = .now - began
+      state.feeds[ticket.conversation]!.lastActivity = now
+    }
+  }
 
   /// A conversation has reached a version.
   func changed(_ id: ConversationID, to version: Version) {
@@ -82,9 +128,9 @@ final class LiveHub: Sendable {
       if feed != nil { listeners.subtract(1, ordering: .relaxed) }
       return feed.map { Array($0.clients.values) } ?? []
     }
-    let frame = Self.frame { $0.error(.noConversation, ref: nil) }
+    let erased = Announcement(Self.frame { $0.error(.noConversation, ref: nil) }, .end(.noConversation))
     for client in clients {
-      client.push(frame)
+      client.push(erased)
       client.detach()
     }
   }
@@ -120,22 +166,24 @@ final class LiveHub: Sendable {
         state.feeds[id]?.isReading = false
         return nil
       }
-      return (feed.user, published)
+      return (feed.conversation.userID, published)
     }
   }
 
   private func publish(_ changes: Changes, of id: ConversationID, since: Version) {
     let clients = state.withLock { state -> [LiveClient] in
-      state.feeds[id]?.published = changes.version
-      return state.feeds[id].map { Array($0.clients.values) } ?? []
+      guard state.feeds[id] != nil else { return [] }
+      state.feeds[id]!.published = changes.version
+      for case .conversation(let conversation) in changes.changes.lazy.map(\.row) {
+        state.feeds[id]!.conversation = conversation
+      }
+      return Array(state.feeds[id]!.clients.values)
     }
     guard changes.version - since <= Limits.missedChanges else {
-      let frame = Self.frame { writer in
-        writer.beginFrame("resync")
-        writer.endObject()
-      }
+      let resync = Announcement(
+        Self.frame { $0.resync(changes.version) }, .event(.resync(changes.version)))
       for client in clients {
-        client.push(frame)
+        client.push(resync)
         client.knows(changes.version)
       }
       return
@@ -146,8 +194,9 @@ final class LiveHub: Sendable {
       let version = version + 1
       let these = rows.prefix { $0.version == version }
       rows = rows.dropFirst(these.count)
-      let frame = Self.frame { $0.event(version, Array(these)) }
-      for client in clients { client.push(version, of: id, frame) }
+      let event = Announcement(
+        Self.frame { $0.event(version, Array(these)) }, .event(.changes(version, Array(these))))
+      for client in clients { client.push(version, of: id, event) }
     }
   }
 
@@ -161,9 +210,11 @@ final class LiveHub: Sendable {
         conversation: conversation.id, user: conversation.userID, branch: conversation.activeBranch, version: .max))
     return state.withLock { state in
       if state.feeds[conversation.id] == nil {
-        state.feeds[conversation.id] = Feed(user: conversation.userID)
+        state.feeds[conversation.id] = Feed(conversation: conversation, lastActivity: client.since)
         listeners.add(1, ordering: .relaxed)
       }
+      state.feeds[conversation.id]!.lastActivity = max(
+        state.feeds[conversation.id]!.lastActivity, LiveDoor.now())
       state.feeds[conversation.id]!.clients[client.id] = client
       return tellPresence(of: conversation.id, except: client, state)
     }
@@ -219,7 +270,8 @@ final class LiveHub: Sendable {
       writer.presence(presence)
       writer.endObject()
     }
-    for other in connections where other !== client { other.push(frame) }
+    let announcement = Announcement(frame, .event(.presence(presence)))
+    for other in connections where other !== client { other.push(announcement) }
     return presence
   }
 
@@ -249,7 +301,50 @@ final class LiveHub: Sendable {
       writer.field("title", conversation.title)
       writer.endObject()
     }
-    for watcher in watchers where watcher.principal.owns(conversation.userID) { watcher.push(frame) }
+    let hint = Announcement(frame)
+    for watcher in watchers where watcher.principal.owns(conversation.userID) { watcher.push(hint) }
+  }
+
+  // MARK: Who is there
+
+  /// The sessions that have connections, by conversation id, behind an id.
+  func sessions(after id: ConversationID?, limit: Int) -> Page<LiveSession> {
+    let (sessions, hasMore) = state.withLock { state in
+      let all = state.feeds.keys.filter { key in id.map { $0 < key } ?? true }.sorted()
+      return (all.prefix(limit).compactMap { state.feeds[$0].map(Self.session) }, all.count > limit)
+    }
+    return Page(items: sessions, next: hasMore ? sessions.last.map { "\(Self.cursorMark)\($0.conversation)" } : nil)
+  }
+
+  /// In front of a page's last id, so that no other list's cursor is taken for one of this.
+  static let cursorMark = "sessions-"
+
+  /// Sessions, those of them that are stalled, and connections.
+  func census() -> (sessions: Int, stalled: Int, connections: Int) {
+    state.withLock { state in
+      let now = ContinuousClock.now
+      let stalled = state.feeds.values.count { feed in
+        feed.pending.values.contains { now - $0 > .milliseconds(Limits.stalledMilliseconds) }
+      }
+      return (state.feeds.count, stalled, state.feeds.values.reduce(0) { $0 + $1.clients.count })
+    }
+  }
+
+  private static func session(_ feed: Feed) -> LiveSession {
+    let clients = feed.clients.values.sorted { ($0.since, $0.id) < ($1.since, $1.id) }
+    let waiting = feed.pending.values.min().map { .now - $0 }
+    return LiveSession(
+      user: feed.conversation.userID, sessionID: feed.conversation.sessionID,
+      isDefault: feed.conversation.isDefault, conversation: feed.conversation.id, title: feed.conversation.title,
+      messageCount: feed.conversation.messageCount,
+      connections: clients.map { client in
+        LiveSession.Connection(
+          client: client.name, address: client.address, since: client.since,
+          backlogMilliseconds: client.backlogMilliseconds)
+      },
+      turn: nil, pending: feed.pending.count,
+      lagMilliseconds: (waiting ?? feed.lastChange).map { Int($0 / .milliseconds(1)) },
+      lastActivity: feed.lastActivity)
   }
 
   /// One text frame, which any number of clients may be sent.
@@ -258,78 +353,4 @@ final class LiveHub: Sendable {
     write(&writer)
     return .text(writer.bytes)
   }
-}
-
-/// A store whose changes the hub hears of.
-struct PublishingStore: Store {
-  let inner: any Store
-  let hub: LiveHub
-
-  func apply(_ command: Command, as principal: Principal) async throws(ConversationError) -> Receipt {
-    let receipt = try await inner.apply(command, as: principal)
-    if case .erase(let id) = command {
-      hub.erased(id)
-    } else if let version = receipt.version, !receipt.isReplay, let id = command.conversation ?? receipt.changed {
-      hub.changed(id, to: version)
-    }
-    return receipt
-  }
-
-  func conversations(
-    _ filter: ConversationFilter, _ page: PageRequest, as principal: Principal
-  ) async throws(ConversationError) -> Page<Conversation> {
-    try await inner.conversations(filter, page, as: principal)
-  }
-
-  func conversation(_ key: ConversationKey, as principal: Principal) async throws(ConversationError) -> Conversation {
-    try await inner.conversation(key, as: principal)
-  }
-
-  func messages(
-    _ path: Path, _ page: MessagePageRequest, as principal: Principal
-  ) async throws(ConversationError) -> MessagePage {
-    try await inner.messages(path, page, as: principal)
-  }
-
-  func message(_ id: MessageID, as principal: Principal) async throws(ConversationError) -> MessageDetail {
-    try await inner.message(id, as: principal)
-  }
-
-  func revisions(
-    of id: MessageID, _ page: PageRequest, as principal: Principal
-  ) async throws(ConversationError) -> Page<Revision> {
-    try await inner.revisions(of: id, page, as: principal)
-  }
-
-  func branches(of id: ConversationID, as principal: Principal) async throws(ConversationError) -> [Branch] {
-    try await inner.branches(of: id, as: principal)
-  }
-
-  func changes(
-    in id: ConversationID, since version: Version, limit: Int, as principal: Principal
-  ) async throws(ConversationError) -> Changes {
-    try await inner.changes(in: id, since: version, limit: limit, as: principal)
-  }
-
-  func health() async -> StoreHealth { await inner.health() }
-}
-
-extension Command {
-  /// The conversation that the command names itself.
-  fileprivate var conversation: ConversationID? {
-    switch self {
-    case .update(let update): update.conversation
-    case .append(let append): append.conversation
-    case .makeBranch(let make): make.conversation
-    case .updateBranch(let update): update.branch.conversation
-    case .deleteBranch(let key): key.conversation
-    case .erase(let id): id
-    case .open, .revise, .deleteMessage: nil
-    }
-  }
-}
-
-extension Receipt {
-  /// The conversation that a receipt speaks of.
-  fileprivate var changed: ConversationID? { conversation?.id ?? messages.first?.conversationID }
 }

@@ -212,17 +212,7 @@ struct NativeDoor: Sendable {
   // MARK: Reading a request
 
   private func principal(of request: Request) async throws -> Principal {
-    guard let header = request.headers[.authorization], let token = bearerToken(header) else {
-      throw ConversationError(
-        .unauthenticated, "A token is needed: send the header Authorization: Bearer with one.")
-    }
-    switch try await authenticator.role(ofBearer: token) {
-    case .principal(let principal):
-      try limiter.admit(principal)
-      return principal
-    case .anonymous:
-      throw ConversationError(.forbidden, "The anonymous key opens nothing here; a user's token is needed.")
-    }
+    try await request.principal(authenticator, limiter)
   }
 
   /// An id that is no UUID names nothing, like any other unknown one.

@@ -261,6 +261,41 @@ extension OpenAPI {
         }
       }
     },
+    "/v1/status": {
+      "get": {
+        "operationId": "getStatus", "tags": ["operations"],
+        "summary": "What the server and its store have measured; for the service role",
+        "responses": {
+          \(answer(200, "The status.", schema("Status"))),
+          \(problems())
+        }
+      }
+    },
+    "/v1/sessions": {
+      "get": {
+        "operationId": "listLiveSessions", "tags": ["operations"],
+        "summary": "The sessions that have connections now, by conversation; for the service role",
+        \(parameters("Limit", "Cursor")),
+        "responses": {
+          \(answer(200, "A page.", schema("LiveSessionPage"))),
+          \(problems())
+        }
+      }
+    },
+    "/v1/log": {
+      "get": {
+        "operationId": "getLog", "tags": ["operations"],
+        "summary": "The latest records of the log, oldest first; for the service role",
+        "parameters": [
+          {"$ref": "#/components/parameters/Limit"},
+          \(query("since", count, "The number of the last record that is known; 0 for all that are kept."))
+        ],
+        "responses": {
+          \(answer(200, "The records behind it.", schema("LogPage"))),
+          \(problems())
+        }
+      }
+    },
     "/openapi.json": {
       "get": {
         "operationId": "getDescription", "tags": ["operations"], "security": [], "summary": "This description",

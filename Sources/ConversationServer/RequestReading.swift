@@ -22,6 +22,23 @@ struct ServerContext: RequestContext {
 }
 
 extension Request {
+  /// Who is asking, by the bearer token, within its rate.
+  ///
+  /// - Throws: `.unauthenticated` without a good token, `.forbidden` for the anonymous key, `.rateLimited`.
+  func principal(_ authenticator: Authenticator, _ limiter: RateLimiter) async throws -> Principal {
+    guard let header = headers[.authorization], let token = bearerToken(header) else {
+      throw ConversationError(
+        .unauthenticated, "A token is needed: send the header Authorization: Bearer with one.")
+    }
+    switch try await authenticator.role(ofBearer: token) {
+    case .principal(let principal):
+      try limiter.admit(principal)
+      return principal
+    case .anonymous:
+      throw ConversationError(.forbidden, "The anonymous key opens nothing here; a user's token is needed.")
+    }
+  }
+
   /// The body as strictly read JSON; an empty body is an empty object.
   ///
   /// - Throws: `.invalid` (status 415 for another content type), `.tooLarge`.

@@ -14,9 +14,12 @@ struct SupabaseDoor: Sendable {
   let authenticator: Authenticator
   let limiter: RateLimiter
 
+  /// Where the former system's functions are.
+  static let functions = "/rest/v1/rpc/"
+
   func addRoutes(to router: Router<ServerContext>) {
     router.route(
-      "/rest/v1/rpc/{function}",
+      "\(Self.functions){function}",
       [.get: call, .post: call, .put: refuseMethod, .patch: refuseMethod, .delete: refuseMethod])
     router.route(
       "/rest/v1/{table}",

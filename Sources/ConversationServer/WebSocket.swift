@@ -112,6 +112,8 @@ package final class WebSocket: Sendable {
   package let principal: Principal
   /// The other end of the connection.
   package let peer: SocketAddress?
+  /// What the client calls itself, as it may be shown; may be empty.
+  package let clientName: String
   /// When the client's token ends and the socket with it; nil for a key.
   package let expiry: NIODeadline?
 
@@ -183,12 +185,13 @@ package final class WebSocket: Sendable {
 
   init(
     handler: WebSocketHandler, on eventLoop: any EventLoop, limits: WebSocketLimits, principal: Principal,
-    peer: SocketAddress?, expiry: NIODeadline?
+    peer: SocketAddress?, clientName: String, expiry: NIODeadline?
   ) {
     self.handler = NIOLoopBound(handler, eventLoop: eventLoop)
     self.limits = limits
     self.principal = principal
     self.peer = peer
+    self.clientName = clientName
     self.expiry = expiry
   }
 
@@ -219,6 +222,9 @@ package final class WebSocket: Sendable {
       )
     }
   }
+
+  /// Whether it was closed because the client did not take what was sent to it.
+  package var isTooSlow: Bool { state.withLock { $0.close?.code == .tooSlow } }
 
   /// Sends one text message; `text` must be UTF-8.
   package func send(_ text: [UInt8]) { send(.text(text)) }

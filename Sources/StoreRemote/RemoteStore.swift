@@ -9,7 +9,7 @@ import Wire
 /// - A receipt may call a command a replay that was sent twice by this store, see `apply`.
 /// - All messages and ids of a command must fit one request body, `Limits.bodyBytes`; else `.tooLarge`.
 /// - A branch is made as `MakeBranch.fork` and `.edit` make it, in no other way.
-/// - `health` knows whether commands are taken, and no counts.
+/// - `health` has counts only with a token of the service role, and `statistics` needs one.
 ///
 /// Connection trouble is `.unavailable`, an answer that cannot be read `.internal`. Connections are pooled,
 /// and closed when the last copy of the store is gone.
@@ -22,25 +22,32 @@ public struct RemoteStore: Store {
     public var answerSeconds: Int
     /// Bytes of one answer; `Limits.replyBytes` at most.
     public var answerBytes: Int
-    /// Connections at the same time; further requests wait for one.
+    /// Connections at the same time; further requests wait for one. Live connections are not counted.
     public var connections: Int
+    /// Seconds without a sign of life after which a live connection is given up; it is asked for one before.
+    public var silenceSeconds: Int
+    /// What this client calls itself: 1 to `Limits.clientNameScalars` printable characters of ASCII.
+    public var client: String
 
     public init(
-      connectSeconds: Int = 5, answerSeconds: Int = 30, answerBytes: Int = Limits.replyBytes, connections: Int = 64
+      connectSeconds: Int = 5, answerSeconds: Int = 30, answerBytes: Int = Limits.replyBytes, connections: Int = 64,
+      silenceSeconds: Int = 75, client: String = "parley"
     ) {
       self.connectSeconds = connectSeconds
       self.answerSeconds = answerSeconds
       self.answerBytes = min(answerBytes, Limits.replyBytes)
       self.connections = connections
+      self.silenceSeconds = silenceSeconds
+      self.client = client
     }
   }
 
-  private let server: ServerConnection
+  let server: ServerConnection
 
   /// - Parameters:
   ///   - server: `http://HOST:PORT` or `https://HOST:PORT`; a path before `/v1` may follow.
   ///   - token: A token, or key, that the server takes for this principal. Asked for before every request.
-  /// - Throws: `.invalid` for an address that is none. Nothing is sent yet.
+  /// - Throws: `.invalid` for an address that is none and for a client name out of range. Nothing is sent yet.
   public init(
     server: String, configuration: Configuration = Configuration(),
     token: @escaping @Sendable (Principal) async throws -> String
@@ -180,13 +187,21 @@ public struct RemoteStore: Store {
     return try await read(.get("\(NativeRequest.path(id))/changes", parameters), as: principal).changes()
   }
 
-  /// - Returns: Why commands are refused, also if the server cannot be reached; the counts are 0, because
-  ///   the door does not tell them. Waits for the server for at most five seconds.
-  public func health() async -> StoreHealth {
-    StoreHealth(refusal: await server.refusal())
+  /// - Returns: What the server counted last.
+  /// - Throws: `.unavailable` while it has not counted yet; `.forbidden` without a token of the service role.
+  public func statistics() async throws(ConversationError) -> StoreStatistics {
+    guard let counted = try await status(as: .service).statistics else {
+      throw ConversationError(.unavailable, "The server has not counted its conversations yet.")
+    }
+    return counted
   }
 
-  private func read(_ request: NativeRequest, as principal: Principal) async throws(ConversationError) -> Reply {
+  /// - Returns: What the server tells of its store. Without a token of the service role it is only why
+  ///   commands are refused, and the counts are 0; the same for a server that cannot be reached. Waits for
+  ///   the server for at most five seconds.
+  public func health() async -> StoreHealth { await server.health() }
+
+  func read(_ request: NativeRequest, as principal: Principal) async throws(ConversationError) -> Reply {
     guard !Task.isCancelled else {
       throw ConversationError(.unavailable, "The request was cancelled before it was made.")
     }
@@ -206,7 +221,7 @@ extension OpenConversation {
 }
 
 extension PageRequest {
-  fileprivate var validCursor: String? {
+  var validCursor: String? {
     get throws(ConversationError) {
       if let cursor, cursor.utf8.count > Limits.cursorCharacters { throw damagedCursor("cursor") }
       return cursor

@@ -10,18 +10,30 @@ import Wire
 /// The connections close when the last store that uses them is gone.
 final class ServerConnection: Sendable {
   private let base: String
+  private let name: String
   private let token: @Sendable (Principal) async throws -> String
   private let client: HTTPClient
+  private let sockets: WebSocketClient
+  private let answerSeconds: Int64
   private let patience: TimeAmount
   private let answerBytes: Int
 
-  /// - Throws: `.invalid` for an address that is none.
+  /// - Throws: `.invalid` for an address that is none, and for a name that a header cannot hold.
   init(
     server: String, configuration: RemoteStore.Configuration,
     token: @escaping @Sendable (Principal) async throws -> String
   ) throws(ConversationError) {
-    base = try Self.base(server)
+    let address = try ServerAddress(server)
+    guard Self.isName(configuration.client) else {
+      throw ConversationError(
+        .invalid, "A client's name has 1 to \(Limits.clientNameScalars) printable characters of ASCII.",
+        field: "client")
+    }
+    base = address.url
+    name = configuration.client
     self.token = token
+    sockets = WebSocketClient(address, configuration)
+    answerSeconds = Int64(configuration.answerSeconds)
     patience = .seconds(Int64(configuration.connectSeconds + configuration.answerSeconds))
     answerBytes = configuration.answerBytes
     var settings = HTTPClient.Configuration(
@@ -53,7 +65,7 @@ final class ServerConnection: Sendable {
       throw ConversationError(.tooLarge, "A request body holds at most \(Limits.bodyBytes) bytes.")
     }
     let prepared = prepared(request, token: try await checkedToken(principal))
-    let answer: Answer
+    let answer: ServerAnswer
     do {
       answer = try await exchange(prepared)
     } catch {
@@ -66,53 +78,69 @@ final class ServerConnection: Sendable {
     return try answer.reply()
   }
 
-  /// Why the server takes no commands; nil if it does.
-  func refusal() async -> String? {
+  /// Opens a socket for a link and attaches it.
+  ///
+  /// - Throws: What the server answers, or `.unavailable`, `.unauthenticated`, `.internal`.
+  func attach(
+    _ attach: Attach, as principal: Principal, over link: LiveLink
+  ) async throws(ConversationError) -> LiveStart {
+    try await sockets.open("/v1/live", token: try await checkedToken(principal), for: link)
+    guard case .attached(let start) = try await link.ask(.attach(attach)) else { throw .unexpectedAnswer }
+    return start
+  }
+
+  /// One that waits for each answer as long as a request does.
+  func newLink() -> LiveLink { LiveLink(patience: .seconds(answerSeconds)) }
+
+  // MARK: Health
+
+  /// What the server tells of its store; without a token of the service role only why it takes no commands.
+  func health() async -> StoreHealth {
     do {
-      let answer = try await exchange(HTTPClientRequest(url: base + "/readyz"), within: Self.readinessPatience)
-      return try answer.reply().refusal()
+      return try await soon {
+        do throws(ConversationError) {
+          return try await self.reply(to: .get("/v1/status"), as: .service).status().store
+        } catch {
+          // There is no such token, it is not for this, or the server is too old.
+          guard [.unauthenticated, .forbidden, .notFound].contains(error.code) else { throw error }
+        }
+        let readiness = try await self.exchange(HTTPClientRequest(url: self.base + "/readyz"))
+        return StoreHealth(refusal: try readiness.reply().refusal())
+      }
     } catch let error as ConversationError {
-      return error.message
+      return StoreHealth(refusal: error.message)
     } catch {
-      return Self.conversationError(error, .GET).message
+      return StoreHealth(refusal: Self.conversationError(error, .GET).message)
     }
   }
 
   /// Whoever watches a server wants to know soon.
-  private static let readinessPatience = TimeAmount.seconds(5)
+  private static let healthSeconds = 5
 
-  // MARK: Requests
-
-  private struct Answer {
-    let status: HTTPResponseStatus
-    let body: ByteBuffer
-
-    func reply() throws(ConversationError) -> Reply {
-      try body.withUnsafeReadableBytes { (bytes) throws(ConversationError) in try Reply(bytes) }
-    }
-
-    /// What went wrong, as the server says it; by its status if something else answered in its place.
-    var error: ConversationError {
-      if let problem = try? reply().problem() { return problem }
-      switch status {
-      case .badGateway, .serviceUnavailable, .gatewayTimeout:
-        return ConversationError(.unavailable, "The server is not available now.")
-      default:
-        return ConversationError(
-          .internal,
-          "The server's answer cannot be read: its status is \(status.code), its body no problem of Parley's.")
+  private func soon<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value {
+    try await withThrowingTaskGroup(of: Value.self) { group in
+      defer { group.cancelAll() }
+      group.addTask(operation: body)
+      group.addTask {
+        try await Task.sleep(for: .seconds(Self.healthSeconds))
+        throw ConversationError(.unavailable, "The server did not answer in time.")
       }
+      guard let value = try await group.next() else { throw CancellationError() }
+      return value
     }
   }
 
-  private func exchange(_ request: HTTPClientRequest, within time: TimeAmount? = nil) async throws -> Answer {
-    let response = try await client.execute(request, timeout: time ?? patience)
-    return Answer(status: response.status, body: try await response.body.collect(upTo: answerBytes))
+  // MARK: Requests
+
+  private func exchange(_ request: HTTPClientRequest) async throws -> ServerAnswer {
+    let response = try await client.execute(request, timeout: patience)
+    return ServerAnswer(status: response.status, body: try await response.body.collect(upTo: answerBytes))
   }
 
   private func prepared(_ request: NativeRequest, token: String) -> HTTPClientRequest {
     var prepared = HTTPClientRequest(url: base + request.target)
     prepared.method = request.method
+    prepared.headers.add(name: "user-agent", value: name)
     prepared.headers.add(name: "authorization", value: "Bearer \(token)")
     if let ifMatch = request.ifMatch { prepared.headers.add(name: "if-match", value: "\"\(ifMatch)\"") }
     if let body = request.body {
@@ -137,18 +165,9 @@ final class ServerConnection: Sendable {
     return text
   }
 
-  /// The address without a slash at its end.
-  private static func base(_ server: String) throws(ConversationError) -> String {
-    var rest = server[...]
-    while rest.last == "/" { rest.removeLast() }
-    let host = ["http://", "https://"].lazy.compactMap { rest.hasPrefix($0) ? rest.dropFirst($0.count) : nil }.first
-    guard let host, let first = host.first, first != "/", first != ":",
-      host.utf8.allSatisfy({ (0x21...0x7E).contains($0) && !"?#@\\\"<>^`{|}".utf8.contains($0) })
-    else {
-      throw ConversationError(
-        .invalid, "A server's address is http://HOST:PORT or https://HOST:PORT, perhaps with a path.", field: "server")
-    }
-    return String(rest)
+  private static func isName(_ text: String) -> Bool {
+    (1...Limits.clientNameScalars).contains(text.utf8.count) && text.utf8.allSatisfy { (0x20...0x7E).contains($0) }
+      && text.first != " " && text.last != " "
   }
 
   // MARK: Errors
@@ -163,7 +182,7 @@ final class ServerConnection: Sendable {
     }
   }
 
-  private static func conversationError(_ error: any Error, _ method: HTTPMethod) -> ConversationError {
+  static func conversationError(_ error: any Error, _ method: HTTPMethod) -> ConversationError {
     switch error {
     case is CancellationError:
       ConversationError(.unavailable, "The request was cancelled.", underlying: error)
@@ -182,4 +201,9 @@ final class ServerConnection: Sendable {
       ConversationError(.unavailable, "The server cannot be reached.", underlying: error)
     }
   }
+}
+
+extension ConversationError {
+  static let unexpectedAnswer = ConversationError(
+    .internal, "The server's answer cannot be read: it answers something else.")
 }

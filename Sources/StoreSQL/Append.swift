@@ -1,31 +1,40 @@
-import ConversationModel
+public import ConversationModel
 
 extension SQLStore {
   /// Adds messages to the end of a branch, or finds that they are there already.
-  func append(_ append: Append, as principal: Principal, on connection: Driver.Connection) throws -> Receipt {
+  ///
+  /// - Parameter preset: The ids and the time of the messages; nil to choose them here.
+  func append(
+    _ append: Append, preset: Preset? = nil, as principal: Principal, on connection: Driver.Connection
+  ) throws -> Receipt {
     let conversation = SQLValue.id(append.conversation)
     guard
       let target = try connection.first(Statements.appendTarget, [conversation], AppendTarget.init),
       principal.owns(target.owner)
     else { throw ConversationError.noConversation }
+    if let preset, preset.isRepeated, let replay = try replay(of: append, preset, target, on: connection) {
+      return replay
+    }
     let prints = append.messages.map(\.fingerprint)
     if let replay = try replay(of: append, prints, target, on: connection) { return replay }
 
     let (branch, head): (BranchNumber, Position)
     switch try place(of: append, target, on: connection) {
     case .head(let number, let position): (branch, head) = (number, position)
-    case .conflict(let parent): return try addBranch(behind: parent, append, as: principal, on: connection)
+    case .conflict(let parent):
+      return try addBranch(behind: parent, append, preset, as: principal, on: connection)
     }
     let now = environment.now()
+    let preset = preset ?? environment.preset(for: append.messages.count, at: now)
     let version = target.version + 1
     var messages: [Message] = []
     messages.reserveCapacity(append.messages.count)
     for (index, new) in append.messages.enumerated() {
       let message = Message(
-        id: environment.newID(at: now), clientID: new.clientID, conversationID: append.conversation, branch: branch,
+        id: preset.messages[index], clientID: new.clientID, conversationID: append.conversation, branch: branch,
         position: head + 1 + index, role: new.role, content: new.content, intent: new.intent,
         confidence: new.confidence, entities: new.entities, metadata: new.metadata, status: .complete, revision: 1,
-        createdAt: now, editedAt: nil)
+        createdAt: preset.time, editedAt: nil)
       try insert(message, fingerprint: prints[index], version: version, on: connection)
       messages.append(message)
     }
@@ -101,13 +110,16 @@ extension SQLStore {
   /// The messages become a branch of their own, which is not shown by default: nobody's words are lost, and
   /// nobody's screen jumps.
   private func addBranch(
-    behind parent: MessagePlace, _ append: Append, as principal: Principal, on connection: Driver.Connection
+    behind parent: MessagePlace, _ append: Append, _ preset: Preset?, as principal: Principal,
+    on connection: Driver.Connection
   ) throws -> Receipt {
     let conversation = try owned(.id(append.conversation), by: principal, on: connection)
-    var change = try TreeChange(conversation, at: environment.now(), on: connection)
+    let now = environment.now()
+    let preset = preset ?? environment.preset(for: append.messages.count, at: now)
+    var change = try TreeChange(conversation, at: now, on: connection)
     var branch = try change.addBranch(
       parent: parent.branch, at: parent.position, origin: .conflict, title: nil, on: connection)
-    let messages = try change.add(append.messages, to: &branch, environment, on: connection)
+    let messages = try change.add(append.messages, preset, to: &branch, on: connection)
     try change.commit(on: connection)
     return Receipt(messages: messages, branch: branch, version: change.version)
   }
@@ -120,7 +132,7 @@ extension SQLStore {
     let known = clientIDs.compactMap(\.self)
     guard !known.isEmpty else { return nil }
     guard Set(known.map { Array($0.utf8) }).count == known.count else {
-      throw ConversationError(.invalid, "One append names the same client_id twice.", field: "client_id")
+      throw ConversationError.repeatedClientID
     }
     var first: BranchPlace?
     for (index, clientID) in clientIDs.enumerated() {
@@ -135,16 +147,42 @@ extension SQLStore {
     }
     guard let first else { return nil }
 
-    var made: Branch?
-    if first.branch != Branch.trunk {
-      made = try connection.first(Statements.branch, [.id(append.conversation), .integer(first.branch)]) {
-        try Branch($0, activeBranch: target.activeBranch)
-      }
-    }
+    var made = try branch(of: first, append, target, on: connection)
     let messages = try stored(
       append.messages, prints, at: first, of: append.conversation, isDeleted: made?.isDeleted ?? false, on: connection)
-    if made?.origin != .conflict || made?.forkPosition != first.position - 1 { made = nil }
+    if made?.isConflict(at: first) != true { made = nil }
     return Receipt(messages: messages, branch: made, version: target.version, isReplay: true)
+  }
+
+  /// The receipt of an append that was accepted under the same ids; nil if they are unknown. Its messages
+  /// may have been edited or deleted since.
+  private func replay(
+    of append: Append, _ preset: Preset, _ target: AppendTarget, on connection: Driver.Connection
+  ) throws -> Receipt? {
+    guard let id = preset.messages.first,
+      let place = try connection.first(Statements.messagePlace, [.id(id)], MessagePlace.init)
+    else { return nil }
+    guard place.conversation == append.conversation else { throw ConversationError.noMessage }
+    let first = BranchPlace(branch: place.branch, position: place.position)
+    var made = try branch(of: first, append, target, on: connection)
+    let messages = try connection.all(
+      Statements.messagesOfBranch,
+      [
+        .id(append.conversation), .integer(first.branch), .integer(first.position),
+        .integer(first.position + preset.messages.count - 1), .integer(preset.messages.count),
+      ], Message.init)
+    if made?.isConflict(at: first) != true { made = nil }
+    return Receipt(messages: messages, branch: made, version: target.version, isReplay: true)
+  }
+
+  /// The branch of a message; nil for the trunk.
+  private func branch(
+    of place: BranchPlace, _ append: Append, _ target: AppendTarget, on connection: Driver.Connection
+  ) throws -> Branch? {
+    guard place.branch != Branch.trunk else { return nil }
+    return try connection.first(Statements.branch, [.id(append.conversation), .integer(place.branch)]) {
+      try Branch($0, activeBranch: target.activeBranch)
+    }
   }
 
   /// The messages that an earlier command stored, as they are now.
@@ -175,13 +213,23 @@ extension SQLStore {
     }
     return try connection.all(Statements.messagesOfBranch, range, Message.init)
   }
+}
 
+extension Branch {
+  /// Whether an append made it, because the message at its start could not go where it was meant to.
+  fileprivate func isConflict(at first: BranchPlace) -> Bool {
+    origin == .conflict && forkPosition == first.position - 1
+  }
 }
 
 extension ConversationError {
-  static let reusedClientID = ConversationError(
+  /// The one answer for a client id that stands for something else.
+  public static let reusedClientID = ConversationError(
     .conflict, "This client_id was used in this conversation before, for another message.", field: "client_id",
     rule: .clientIDReused)
+  /// The one answer for an append that names a client id twice.
+  public static let repeatedClientID = ConversationError(
+    .invalid, "One append names the same client_id twice.", field: "client_id")
 }
 
 /// What an append must know of its conversation.
@@ -219,12 +267,12 @@ struct MessagePlace {
 }
 
 /// The title that new messages give an untitled conversation.
-func automaticTitle(ofFirst messages: [NewMessage]) -> String? {
+public func automaticTitle(ofFirst messages: [NewMessage]) -> String? {
   messages.lazy.filter { $0.role == .user }.compactMap { automaticTitle(from: $0.content) }.first
 }
 
 /// `String ==` is canonical equivalence; ids are the same only if their bytes are.
-func sameBytes(_ left: String?, _ right: String?) -> Bool {
+public func sameBytes(_ left: String?, _ right: String?) -> Bool {
   switch (left, right) {
   case (nil, nil): true
   case (let left?, let right?): left.utf8.elementsEqual(right.utf8)

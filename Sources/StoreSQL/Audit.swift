@@ -7,6 +7,11 @@ public struct Finding: Sendable, CustomStringConvertible {
   /// What is wrong with it. Never text from users.
   public let fault: String
 
+  public init(subject: String, fault: String) {
+    self.subject = subject
+    self.fault = fault
+  }
+
   public var description: String { "\(subject): \(fault)" }
 }
 

@@ -6,7 +6,11 @@ extension SQLStore {
 
   /// Finds a session's conversation without a write where that is enough: the common case is a
   /// user who comes back.
-  func apply(_ open: OpenConversation, as principal: Principal) async throws(ConversationError) -> Receipt {
+  ///
+  /// - Parameter preset: The id and the time of a conversation that is made; nil to choose them here.
+  func apply(
+    _ open: OpenConversation, preset: Preset? = nil, as principal: Principal
+  ) async throws(ConversationError) -> Receipt {
     guard principal.owns(open.user) else {
       throw ConversationError(.forbidden, "A user may open its own conversations only.", field: "user_id")
     }
@@ -16,11 +20,18 @@ extension SQLStore {
         return Receipt(conversation: found, version: found.version, isReplay: true)
       }
     }
-    return try await write { connection in try self.open(open, on: connection) }
+    return try await write { connection in try self.open(open, preset, on: connection) }
   }
 
-  private func open(_ open: OpenConversation, on connection: Driver.Connection) throws -> Receipt {
+  private func open(
+    _ open: OpenConversation, _ preset: Preset?, on connection: Driver.Connection
+  ) throws -> Receipt {
     let now = environment.now()
+    if let preset, preset.isRepeated, open.session == .new, let id = preset.conversation,
+      let found = try find(.id(id), on: connection)
+    {
+      return Receipt(conversation: found, version: found.version, isReplay: true)
+    }
     if open.session != .new, var found = try find(.session(open.user, open.session), on: connection) {
       guard open.changesContext, let context = open.context, context != found.context else {
         return Receipt(conversation: found, version: found.version, isReplay: true)
@@ -29,7 +40,8 @@ extension SQLStore {
       try store(&found, at: now, on: connection)
       return Receipt(conversation: found, version: found.version)
     }
-    let id: ConversationID = environment.newID(at: now)
+    let id: ConversationID = preset?.conversation ?? environment.newID(at: now)
+    let time = preset?.time ?? now
     let sessionID: String? =
       switch open.session {
       case .default: nil
@@ -39,18 +51,18 @@ extension SQLStore {
     let conversation = Conversation(
       id: id, userID: open.user, sessionID: sessionID, isDefault: open.session == .default, title: open.title,
       context: open.context ?? .emptyObject, isArchived: false, isPinned: false, activeBranch: Branch.trunk,
-      headPosition: 0, messageCount: 0, branchCount: 1, version: 1, createdAt: now, updatedAt: now)
+      headPosition: 0, messageCount: 0, branchCount: 1, version: 1, createdAt: time, updatedAt: time)
     try connection.execute(
       Statements.insertConversation,
       [
         .id(id), .id(open.user), .optional(sessionID, SQLValue.text), .boolean(conversation.isDefault),
-        .optional(open.title, SQLValue.text), .text(conversation.context.text), .time(now),
+        .optional(open.title, SQLValue.text), .text(conversation.context.text), .time(time),
       ])
     try connection.execute(
       Statements.insertBranch,
       [
         .id(id), .integer(Branch.trunk), .null, .integer(0), .integer(0), .null, .text(Branch.Origin.trunk.rawValue),
-        .integer(1), .time(now),
+        .integer(1), .time(time),
       ])
     return Receipt(conversation: conversation, version: 1)
   }

@@ -1,4 +1,4 @@
-import ConversationModel
+public import ConversationModel
 import Crypto
 
 /// Sixteen bytes that stand for what a message says: the front half of a SHA-256 over its fields.
@@ -30,14 +30,16 @@ private func fingerprintOf(
 }
 
 extension NewMessage {
-  var fingerprint: [UInt8] {
+  /// Sixteen bytes that stand for what it says.
+  public var fingerprint: [UInt8] {
     fingerprintOf(
       role: role, content: content, intent: intent, confidence: confidence, entities: entities, metadata: metadata)
   }
 }
 
 extension Message {
-  var fingerprint: [UInt8] {
+  /// As that of the message it was made from, until it is edited.
+  public var fingerprint: [UInt8] {
     fingerprintOf(
       role: role, content: content, intent: intent, confidence: confidence, entities: entities, metadata: metadata)
   }

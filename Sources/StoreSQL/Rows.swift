@@ -1,4 +1,4 @@
-import ConversationModel
+public import ConversationModel
 
 // How rows become values; the column order is that of `Statements`.
 
@@ -46,7 +46,7 @@ extension Revision {
 }
 
 extension SQLRow {
-  func confidence(_ column: Int) throws -> Confidence {
+  public func confidence(_ column: Int) throws -> Confidence {
     guard let confidence = Confidence(rounding: try real(column)) else { throw SQLFailure.damaged(column: column) }
     return confidence
   }

@@ -1,4 +1,4 @@
-import ConversationModel
+public import ConversationModel
 
 /// What runs `SQLStore`'s statements on one engine.
 ///
@@ -23,8 +23,38 @@ public protocol SQLDriver: Sendable {
   /// - Throws: `SQLFailure` when the queue is full or the commit failed; whatever `body` throws.
   func write<Value: Sendable>(_ body: @escaping @Sendable (Connection) throws -> Value) async throws -> Value
 
-  /// What the driver has counted. Never waits.
-  func health() -> SQLDriverHealth
+  /// Runs bodies as `write` does, one after the other, and lets them share transactions.
+  ///
+  /// - Returns: What became of each. Behind one that failed with `.unavailable` or `.tooMuchWaits` none has run.
+  func write<Value: Sendable>(
+    inOrder bodies: [@Sendable (Connection) throws -> Value]
+  ) async -> [Result<Value, any Error>]
+
+  /// Whether writes are accepted, and what the driver has counted, all but the commands. Never waits.
+  func health() -> StoreHealth
+
+  /// Answers every write that has waited for longer with `SQLFailure.unavailable`; it runs all the same.
+  /// Never waits.
+  func giveUp(olderThan age: Duration)
+}
+
+extension SQLDriver {
+  /// A transaction for each, for a driver that cannot do better.
+  public func write<Value: Sendable>(
+    inOrder bodies: [@Sendable (Connection) throws -> Value]
+  ) async -> [Result<Value, any Error>] {
+    var results: [Result<Value, any Error>] = []
+    for body in bodies {
+      do {
+        results.append(.success(try await write(body)))
+      } catch {
+        results.append(.failure(error))
+        guard (error as? SQLFailure)?.isOutage ?? false else { continue }
+        return results + Array(repeating: .failure(error), count: bodies.count - results.count)
+      }
+    }
+    return results
+  }
 }
 
 /// A connection in the hands of one closure; never kept, never shared.
@@ -44,7 +74,7 @@ public protocol SQLConnection: AnyObject, SendableMetatype {
 
 extension SQLConnection {
   /// The first row, mapped; nil when there is none.
-  func first<Value>(
+  public func first<Value>(
     _ statement: SQLStatement, _ values: [SQLValue], _ map: (Row) throws -> Value
   ) throws -> Value? {
     var first: Value?
@@ -55,7 +85,9 @@ extension SQLConnection {
   }
 
   /// All rows, mapped, in order.
-  func all<Value>(_ statement: SQLStatement, _ values: [SQLValue], _ map: (Row) throws -> Value) throws -> [Value] {
+  public func all<Value>(_ statement: SQLStatement, _ values: [SQLValue], _ map: (Row) throws -> Value) throws
+    -> [Value]
+  {
     var all: [Value] = []
     try forEachRow(statement, values) { all.append(try map($0)) }
     return all
@@ -79,22 +111,22 @@ public protocol SQLRow: SendableMetatype {
 }
 
 extension SQLRow {
-  func id<Entity>(_ column: Int) throws -> Identifier<Entity> {
+  public func id<Entity>(_ column: Int) throws -> Identifier<Entity> {
     let (high, low) = try idHalves(column)
     return Identifier(high: high, low: low)
   }
 
-  func boolean(_ column: Int) throws -> Bool { try integer(column) != 0 }
+  public func boolean(_ column: Int) throws -> Bool { try integer(column) != 0 }
 
-  func time(_ column: Int) throws -> Timestamp { Timestamp(microseconds: Int64(try integer(column))) }
+  public func time(_ column: Int) throws -> Timestamp { Timestamp(microseconds: Int64(try integer(column))) }
 
-  func optional<Value>(_ column: Int, _ read: (Int) throws -> Value) rethrows -> Value? {
+  public func optional<Value>(_ column: Int, _ read: (Int) throws -> Value) rethrows -> Value? {
     isNull(column) ? nil : try read(column)
   }
 
   /// A column that holds one of a type's raw values; compared as bytes, because every row of a page
   /// has two of them.
-  func value<Value: RawRepresentable<String> & CaseIterable>(_ column: Int) throws -> Value {
+  public func value<Value: RawRepresentable<String> & CaseIterable>(_ column: Int) throws -> Value {
     try withText(column) { text in
       for value in Value.allCases where value.rawValue.utf8.elementsEqual(text) { return value }
       throw SQLFailure.damaged(column: column)
@@ -111,10 +143,10 @@ public enum SQLValue: Sendable {
   case bytes([UInt8])
   case id(high: UInt64, low: UInt64)
 
-  static func id<Entity>(_ id: Identifier<Entity>) -> SQLValue { .id(high: id.high, low: id.low) }
-  static func time(_ time: Timestamp) -> SQLValue { .integer(Int(time.microseconds)) }
-  static func boolean(_ value: Bool) -> SQLValue { .integer(value ? 1 : 0) }
-  static func optional<Value>(_ value: Value?, _ make: (Value) -> SQLValue) -> SQLValue {
+  public static func id<Entity>(_ id: Identifier<Entity>) -> SQLValue { .id(high: id.high, low: id.low) }
+  public static func time(_ time: Timestamp) -> SQLValue { .integer(Int(time.microseconds)) }
+  public static func boolean(_ value: Bool) -> SQLValue { .integer(value ? 1 : 0) }
+  public static func optional<Value>(_ value: Value?, _ make: (Value) -> SQLValue) -> SQLValue {
     value.map(make) ?? .null
   }
 }
@@ -134,22 +166,20 @@ public final class SQLStatement: Sendable {
 public enum SQLFailure: Error, Sendable {
   /// Nothing was done, or the outcome is unknown. The reason is safe to show.
   case unavailable(reason: String, detail: String)
+  /// Nothing was done, because the queue is full; nothing is wrong. The reason is safe to show.
+  case tooMuchWaits(reason: String)
   /// A statement failed on its own: a broken constraint or a fault of ours.
   case statement(detail: String)
   /// The database itself is damaged.
   case malformed(detail: String)
   /// A column holds what its type does not allow.
   case damaged(column: Int)
-}
 
-/// What a driver has counted since its start.
-public struct SQLDriverHealth: Sendable {
-  /// Nil while writes are accepted.
-  public var refusal: String?
-  public var queuedWrites = 0
-  public var commits = 0
-  public var lastCommitMicroseconds = 0
-  public var walBytes = 0
-
-  public init() {}
+  /// Whether it speaks of the engine, not of the statement.
+  var isOutage: Bool {
+    switch self {
+    case .unavailable, .tooMuchWaits: true
+    default: false
+    }
+  }
 }

@@ -11,7 +11,7 @@ public struct SQLStore<Driver: SQLDriver>: Store {
   let driver: Driver
   let environment: StoreEnvironment
   let pendingErasures: ErasureQueue
-  private let commands = Counter()
+  let commands = Counter()
 
   public init(_ driver: Driver, environment: StoreEnvironment = .system) {
     self.driver = driver
@@ -43,11 +43,24 @@ public struct SQLStore<Driver: SQLDriver>: Store {
     return receipt
   }
 
+  public func statistics() async throws(ConversationError) -> StoreStatistics {
+    let now = environment.now()
+    return try await read { connection in
+      let counted = try connection.first(Statements.statistics, []) { row in
+        StoreStatistics(
+          countedAt: now, conversations: try row.integer(0), messages: try row.integer(1),
+          largestMessages: try row.integer(2), oldestConversation: try row.optional(3, row.time))
+      }
+      return counted
+        ?? StoreStatistics(
+          countedAt: now, conversations: 0, messages: 0, largestMessages: 0, oldestConversation: nil)
+    }
+  }
+
   public func health() async -> StoreHealth {
-    let driver = driver.health()
-    return StoreHealth(
-      refusal: driver.refusal, queuedCommands: driver.queuedWrites, commands: commands.value,
-      commits: driver.commits, lastCommitMicroseconds: driver.lastCommitMicroseconds, walBytes: driver.walBytes)
+    var health = driver.health()
+    health.commands = commands.value
+    return health
   }
 
   // MARK: Where errors of all kinds become the one
@@ -64,12 +77,14 @@ public struct SQLStore<Driver: SQLDriver>: Store {
     do { return try await driver.write(body) } catch { throw Self.conversationError(error) }
   }
 
-  private static func conversationError(_ error: any Error) -> ConversationError {
+  static func conversationError(_ error: any Error) -> ConversationError {
     switch error {
     case let error as ConversationError:
       error
     case is CancellationError:
       ConversationError(.unavailable, "The request was cancelled before it was made.", underlying: error)
+    case SQLFailure.tooMuchWaits(let reason):
+      ConversationError(.unavailable, reason, rule: .tooMuchWaits, underlying: error)
     case SQLFailure.unavailable(let reason, _):
       ConversationError(.unavailable, reason, underlying: error)
     case SQLFailure.malformed:
@@ -103,13 +118,18 @@ public struct StoreEnvironment: Sendable {
       return (generator.next(), generator.next())
     })
 
-  func newID<Entity>(at time: Timestamp) -> Identifier<Entity> {
+  public func newID<Entity>(at time: Timestamp) -> Identifier<Entity> {
     Identifier(at: time, random: random())
+  }
+
+  /// Ids for the messages of an append.
+  public func preset(for messages: Int, at time: Timestamp) -> Preset {
+    Preset(messages: (0..<messages).map { _ in newID(at: time) }, time: time)
   }
 }
 
 /// A count that many tasks raise.
-private final class Counter: Sendable {
+final class Counter: Sendable {
   private let count = Atomic(0)
 
   func add() { count.wrappingAdd(1, ordering: .relaxed) }

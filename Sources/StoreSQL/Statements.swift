@@ -288,6 +288,13 @@ enum Statements {
   static let branchIsBlank = SQLStatement(
     "UPDATE pam_branches SET erasing = 0 WHERE conversation_id = $1 AND number = $2")
 
+  /// Every conversation: counts over a range that no index keeps.
+  static let statistics = SQLStatement(
+    """
+    SELECT count(*), coalesce(sum(message_count), 0), coalesce(max(message_count), 0), min(created_at)
+    FROM pam_conversations WHERE erasing = 0
+    """)
+
   /// The statements that requests make, for the test that reads their query plans.
   static let hot: [SQLStatement] = [
     conversationByID, conversationBySession, conversationByDefault, conversationLatest, conversationsOfUser,

@@ -92,7 +92,7 @@ extension SQLStore {
       parent: fork.place.branch, at: fork.place.position, origin: make.origin, title: make.title, on: connection)
     var messages: [Message] = []
     if let first {
-      messages = try change.add([first], to: &branch, environment, on: connection)
+      messages = try change.add([first], environment.preset(for: 1, at: change.now), to: &branch, on: connection)
     }
     if make.isActivated { try change.activate(branch.number, on: connection) }
     try change.commit(on: connection)
@@ -363,16 +363,16 @@ struct TreeChange {
 
   /// Adds messages to the end of a branch, and moves its head.
   mutating func add<Connection: SQLConnection>(
-    _ new: [NewMessage], to branch: inout Branch, _ environment: StoreEnvironment, on connection: Connection
+    _ new: [NewMessage], _ preset: Preset, to branch: inout Branch, on connection: Connection
   ) throws -> [Message] {
     var added: [Message] = []
     added.reserveCapacity(new.count)
-    for new in new {
+    for (id, new) in zip(preset.messages, new) {
       let message = Message(
-        id: environment.newID(at: now), clientID: new.clientID, conversationID: conversation.id,
+        id: id, clientID: new.clientID, conversationID: conversation.id,
         branch: branch.number, position: branch.headPosition + 1, role: new.role, content: new.content,
         intent: new.intent, confidence: new.confidence, entities: new.entities, metadata: new.metadata,
-        status: .complete, revision: 1, createdAt: now, editedAt: nil)
+        status: .complete, revision: 1, createdAt: preset.time, editedAt: nil)
       try insert(message, fingerprint: new.fingerprint, version: version, on: connection)
       branch.headPosition += 1
       added.append(message)

@@ -1,4 +1,5 @@
 import CSQLite
+import Glibc
 public import StoreSQL
 
 /// One SQLite connection with its prepared statements. Used by one thread at a time.
@@ -17,15 +18,28 @@ public final class SQLiteConnection: SQLConnection {
     let order: [Int]
   }
 
-  enum Access { case readWrite, readOnly }
+  enum Access: Equatable {
+    /// Made when missing.
+    case owner
+    /// Opened again: it must be the file that it was.
+    case ownerAgain(FileIdentity)
+    case readOnly
+  }
+
+  /// The file that was opened; nil for a connection that only reads.
+  let file: FileIdentity?
+  private let path: String
 
   /// Opens a file and sets the connection up; see the pragmas' comments for why.
   init(path: String, access: Access, synchronous: Synchronous = .full) throws {
     var handle: OpaquePointer?
     let flags =
-      access == .readWrite
-      ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
-      : SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX
+      switch access {
+      case .owner: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
+      case .ownerAgain: SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX
+      case .readOnly: SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX
+      }
+    if case .ownerAgain(let file) = access { try file.require(at: path) }
     let code = sqlite3_open_v2(path, &handle, flags, nil)
     guard code == SQLITE_OK, let handle else {
       let failure = SQLiteConnection.failure(code, handle)
@@ -33,11 +47,13 @@ public final class SQLiteConnection: SQLConnection {
       throw failure
     }
     self.handle = handle
+    self.path = path
+    file = access == .readOnly ? nil : FileIdentity(path: path)
     pages = .allocate(capacity: 1)
     pages.initialize(to: 0)
     sqlite3_extended_result_codes(handle, 1)
     switch access {
-    case .readWrite: try setUpWriter(synchronous)
+    case .owner, .ownerAgain: try setUpWriter(synchronous)
     case .readOnly: try setUpReader()
     }
   }
@@ -213,6 +229,9 @@ public final class SQLiteConnection: SQLConnection {
   /// Pages in the write-ahead log after this connection's last commit.
   var logPages: Int { pages.pointee }
 
+  /// - Throws: `SQLFailure.unavailable` if the file is no longer where it was opened.
+  func requireInPlace() throws { try file?.require(at: path) }
+
   /// Writes a page and syncs it: shows that the file takes commits.
   func probe() throws {
     let version = try pragma("user_version") ?? "0"
@@ -308,5 +327,25 @@ public struct SQLiteRow: SQLRow {
   private func withBlob<Result>(_ column: Int, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
     let start = sqlite3_column_blob(statement, Int32(column))
     return try body(UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(statement, Int32(column)))))
+  }
+}
+
+/// Which file a path led to.
+struct FileIdentity: Equatable {
+  private let device: dev_t
+  private let number: ino_t
+
+  /// Nil if there is none.
+  init?(path: String) {
+    var file = stat()
+    guard stat(path, &file) == 0 else { return nil }
+    (device, number) = (file.st_dev, file.st_ino)
+  }
+
+  /// - Throws: `SQLFailure.unavailable` unless the path leads to this file.
+  func require(at path: String) throws {
+    guard FileIdentity(path: path) != self else { return }
+    throw SQLFailure.unavailable(
+      reason: "The file of the store is gone or was replaced.", detail: "the path leads to another file")
   }
 }

@@ -1,4 +1,6 @@
-import ConversationModel
+import CSQLite
+public import ConversationModel
+import Glibc
 public import StoreSQL
 import Synchronization
 
@@ -19,6 +21,7 @@ public final class SQLiteDriver: SQLDriver {
 
   private static let readerThreads = 4
 
+  private let path: String
   private let writer: SQLiteWriter?
   private let readers: SQLiteReaders
   private let threads: Mutex<[NativeThread]>
@@ -36,6 +39,7 @@ public final class SQLiteDriver: SQLDriver {
   init(
     path: String, access: Access, synchronous: SQLiteConnection.Synchronous
   ) throws {
+    self.path = path
     let readers = SQLiteReaders(capacity: Limits.queuedReads) {
       try SQLiteConnection(path: path, access: .readOnly)
     }
@@ -49,10 +53,12 @@ public final class SQLiteDriver: SQLDriver {
     case .owner:
       let lock = try FileLock(file: path)
       let writer = SQLiteWriter(capacity: Limits.queuedCommands)
+      let first = try SQLiteConnection(path: path, access: .owner, synchronous: synchronous)
+      let again = first.file.map(SQLiteConnection.Access.ownerAgain) ?? .owner
       let open: @Sendable () throws -> SQLiteConnection = {
-        try SQLiteConnection(path: path, access: .readWrite, synchronous: synchronous)
+        try SQLiteConnection(path: path, access: again, synchronous: synchronous)
       }
-      let ready = HandOver(try open())
+      let ready = HandOver(first)
       self.writer = writer
       threads.append(
         NativeThread {
@@ -107,19 +113,72 @@ public final class SQLiteDriver: SQLDriver {
       throw SQLFailure.unavailable(reason: "The store is open for reading only.", detail: "no writer")
     }
     return try await withCheckedThrowingContinuation { continuation in
+      let waiter = Waiter(continuation)
       writer.submit(
         .init(
           run: { connection in
             let result = Result { try body(connection) }
             var error: (any Error)?
             if case .failure(let failure) = result { error = failure }
-            return .init(error: error) { continuation.resume(with: result) }
+            return .init(error: error) { waiter.resume(with: result) }
           },
-          refuse: { continuation.resume(throwing: $0) }))
+          refuse: { waiter.resume(with: .failure($0)) }))
     }
   }
 
-  public func health() -> SQLDriverHealth { writer?.health() ?? SQLDriverHealth() }
+  public func write<Value: Sendable>(
+    inOrder bodies: [@Sendable (SQLiteConnection) throws -> Value]
+  ) async -> [Result<Value, any Error>] {
+    guard let writer, !bodies.isEmpty else {
+      return bodies.map { _ in
+        .failure(SQLFailure.unavailable(reason: "The store is open for reading only.", detail: "no writer"))
+      }
+    }
+    return await withCheckedContinuation { continuation in
+      let line = Line<Value>(bodies.count, continuation)
+      for (place, body) in bodies.enumerated() {
+        writer.submit(
+          .init(
+            run: { connection in
+              if let failure = line.failure {
+                return .init(error: failure) { line.answer(place, .failure(failure)) }
+              }
+              let result = Result { try body(connection) }
+              var error: (any Error)?
+              if case .failure(let failure) = result { error = failure }
+              return .init(error: error) { line.answer(place, result) }
+            },
+            refuse: { line.fail(place, $0) }))
+      }
+    }
+  }
+
+  public func giveUp(olderThan age: Duration) {
+    writer?.giveUp(olderThanMicroseconds: Int(age / .microseconds(1)))
+  }
+
+  /// Takes the log over into the database and empties it, so that nothing deleted is left in it. For what was
+  /// written before the call.
+  ///
+  /// - Throws: `SQLFailure` if the file takes no writes. Behind a reader that does not end the log stays.
+  public func emptyLog() async throws {
+    writer?.emptyLog()
+    try await write { _ in }
+    // The log is emptied behind that batch, and before the next.
+    try await write { _ in }
+  }
+
+  public func health() -> StoreHealth {
+    var health = writer?.health() ?? StoreHealth()
+    health.engine = "SQLite \(String(cString: sqlite3_libversion()))"
+    health.readers = Self.readerThreads
+    // By name: opening the file by other means would drop SQLite's locks on it.
+    var file = stat()
+    if stat(path, &file) == 0 { health.bytes = Int(file.st_size) }
+    var disk = statvfs()
+    if statvfs(path, &disk) == 0 { health.freeBytes = Int(disk.f_bavail * disk.f_frsize) }
+    return health
+  }
 
   /// Lets SQLite check its file: pages, indexes against tables, constraints. Empty when all is well.
   public func integrityFaults() async throws -> [String] {
@@ -130,6 +189,58 @@ public final class SQLiteDriver: SQLDriver {
     } catch SQLFailure.malformed(let detail) {
       return [detail]
     }
+  }
+}
+
+/// A task that waits for a write, and is answered once: by the writer, or because it waited too long.
+private final class Waiter<Value: Sendable>: Sendable {
+  private let continuation: CheckedContinuation<Value, any Error>
+  private let isAnswered = Atomic(false)
+
+  init(_ continuation: CheckedContinuation<Value, any Error>) {
+    self.continuation = continuation
+  }
+
+  func resume(with result: Result<Value, any Error>) {
+    guard !isAnswered.exchange(true, ordering: .relaxed) else { return }
+    continuation.resume(with: result)
+  }
+}
+
+/// A task that waits for writes which follow each other. The writer runs them in order, but may commit them
+/// apart: when a commit fails, those behind it are not run any more.
+private final class Line<Value: Sendable>: Sendable {
+  private struct State {
+    var results: [Result<Value, any Error>?]
+    var left: Int
+    var failure: SQLFailure?
+  }
+
+  private let continuation: CheckedContinuation<[Result<Value, any Error>], Never>
+  private let state: Mutex<State>
+
+  init(_ count: Int, _ continuation: CheckedContinuation<[Result<Value, any Error>], Never>) {
+    self.continuation = continuation
+    state = Mutex(State(results: Array(repeating: nil, count: count), left: count))
+  }
+
+  /// Why nothing of it is written any more.
+  var failure: SQLFailure? { state.withLock { $0.failure } }
+
+  func fail(_ place: Int, _ failure: SQLFailure) {
+    state.withLock { if $0.failure == nil { $0.failure = failure } }
+    answer(place, .failure(failure))
+  }
+
+  /// The first answer counts.
+  func answer(_ place: Int, _ result: Result<Value, any Error>) {
+    let results = state.withLock { state -> [Result<Value, any Error>]? in
+      guard state.results[place] == nil else { return nil }
+      state.results[place] = result
+      state.left -= 1
+      return state.left == 0 ? state.results.compactMap(\.self) : nil
+    }
+    if let results { continuation.resume(returning: results) }
   }
 }
 

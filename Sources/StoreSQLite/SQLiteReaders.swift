@@ -31,7 +31,7 @@ final class SQLiteReaders: Sendable {
     switch queue.push(job) {
     case nil: return
     case .full:
-      job.refuse(.unavailable(reason: "Too many reads wait for the store; try again.", detail: "queue is full"))
+      job.refuse(.tooMuchWaits(reason: "Too many reads wait for the store; try again."))
     case .closed:
       job.refuse(.unavailable(reason: "The store is closing.", detail: "queue is closed"))
     }

@@ -1,3 +1,4 @@
+import ConversationModel
 import Glibc
 import StoreSQL
 import Synchronization
@@ -13,6 +14,8 @@ import Synchronization
 final class SQLiteWriter: Sendable {
   /// A body that waits. `run` keeps its outcome; `answer` gives it to the waiting task, or the error.
   struct Job: Sendable {
+    /// When it was handed in.
+    let since = SQLiteWriter.monotonicMicroseconds()
     let run: @Sendable (SQLiteConnection) -> Outcome
     let refuse: @Sendable (SQLFailure) -> Void
   }
@@ -28,13 +31,23 @@ final class SQLiteWriter: Sendable {
     var refusal: String?
     var commits = 0
     var lastCommitMicroseconds = 0
+    /// Microseconds and jobs of the latest commits, in a ring.
+    var latest: [(microseconds: Int, jobs: Int)] = []
     var logPages = 0
+    /// The jobs that are being committed.
+    var committing: [Job] = []
+    /// When the log was last taken over into the database.
+    var checkpointAt: Int?
   }
+
+  /// Commits whose times are kept: the last second of a busy server, minutes of a quiet one.
+  private static let keptCommits = 512
 
   private let queue: WorkQueue<Job>
   private let counters = Mutex(Counters())
   /// When readers may be waited for again.
   private let nextTruncation = Mutex(0)
+  private let wantsEmptyLog = Atomic(false)
 
   init(capacity: Int) {
     queue = WorkQueue(capacity: capacity)
@@ -47,7 +60,7 @@ final class SQLiteWriter: Sendable {
     switch queue.push(job) {
     case nil: return
     case .full:
-      job.refuse(.unavailable(reason: "Too many changes wait for the store; try again.", detail: "queue is full"))
+      job.refuse(.tooMuchWaits(reason: "Too many changes wait for the store; try again."))
     case .closed:
       job.refuse(.unavailable(reason: "The store is closing.", detail: "queue is closed"))
     }
@@ -56,15 +69,31 @@ final class SQLiteWriter: Sendable {
   /// Takes no more; `run` returns when what is queued is done.
   func close() { queue.close() }
 
-  func health() -> SQLDriverHealth {
+  /// Refuses jobs that have waited for longer. They run all the same, and nobody hears of it.
+  func giveUp(olderThanMicroseconds age: Int) {
+    let end = Self.monotonicMicroseconds() - age
+    let committing = counters.withLock { $0.committing }
+    guard committing.first?.since ?? .max < end || queue.first?.since ?? .max < end else { return }
+    let failure = SQLFailure.unavailable(
+      reason: "The store is too slow; the outcome is unknown.", detail: "given up after \(age) microseconds")
+    for job in committing + queue.all where job.since < end { job.refuse(failure) }
+  }
+
+  /// Takes the log over into the database and empties it behind the next batch.
+  func emptyLog() { wantsEmptyLog.store(true, ordering: .relaxed) }
+
+  func health() -> StoreHealth {
     let counters = counters.withLock { $0 }
-    var health = SQLDriverHealth()
-    health.refusal = counters.refusal
-    health.queuedWrites = queue.count
-    health.commits = counters.commits
-    health.lastCommitMicroseconds = counters.lastCommitMicroseconds
-    health.walBytes = counters.logPages * Self.pageBytes
-    return health
+    let now = Self.monotonicMicroseconds()
+    let oldest = [counters.committing.first?.since, queue.first?.since].compactMap { $0 }.min()
+    let jobs = counters.latest.reduce(0) { $0 + $1.jobs }
+    return StoreHealth(
+      refusal: counters.refusal, queuedCommands: queue.count,
+      oldestQueuedMilliseconds: oldest.map { max(0, now - $0) / 1_000 } ?? 0, commits: counters.commits,
+      commit: Latency(counters.latest.map(\.microseconds)),
+      batchCommands: counters.latest.isEmpty ? 0 : Double(jobs) / Double(counters.latest.count),
+      walBytes: counters.logPages * Self.pageBytes,
+      checkpointMilliseconds: counters.checkpointAt.map { (now - $0) / 1_000 })
   }
 
   // MARK: The thread
@@ -140,6 +169,8 @@ final class SQLiteWriter: Sendable {
 
   /// One transaction for all. Every job is answered before this returns or throws.
   private func commit(_ jobs: [Job], on connection: SQLiteConnection) throws {
+    counters.withLock { $0.committing = jobs }
+    defer { counters.withLock { $0.committing = [] } }
     var outcomes: [Outcome] = []
     outcomes.reserveCapacity(jobs.count)
     do {
@@ -155,7 +186,14 @@ final class SQLiteWriter: Sendable {
       let start = Self.monotonicMicroseconds()
       try connection.commit()
       let duration = Self.monotonicMicroseconds() - start
+      // What goes into a file that nobody will find again is not stored.
+      try connection.requireInPlace()
       counters.withLock { counters in
+        if counters.latest.count < Self.keptCommits {
+          counters.latest.append((duration, jobs.count))
+        } else {
+          counters.latest[counters.commits % Self.keptCommits] = (duration, jobs.count)
+        }
         counters.commits += 1
         counters.lastCommitMicroseconds = duration
         counters.logPages = connection.logPages
@@ -192,13 +230,19 @@ final class SQLiteWriter: Sendable {
   private func checkpoint(_ connection: SQLiteConnection) throws {
     let pages = connection.logPages
     let now = Self.monotonicMicroseconds()
-    if pages >= Self.truncatePages, now >= nextTruncation.withLock({ $0 }) {
+    let isWanted = wantsEmptyLog.exchange(false, ordering: .relaxed)
+    if isWanted || pages >= Self.truncatePages && now >= nextTruncation.withLock({ $0 }) {
       // Waits for readers, shortly. Behind a long one that is in vain, so it is not tried at once again.
       let left = try connection.checkpoint(truncating: true)
-      if left == 0 { counters.withLock { $0.logPages = 0 } }
+      if left == 0 {
+        counters.withLock { counters in
+          counters.logPages = 0
+          counters.checkpointAt = now
+        }
+      }
       nextTruncation.withLock { $0 = left == 0 ? 0 : now + Self.truncationPause }
     } else if pages >= Self.checkpointPages {
-      try connection.checkpoint(truncating: false)
+      if try connection.checkpoint(truncating: false) == 0 { counters.withLock { $0.checkpointAt = now } }
     }
   }
 
@@ -213,7 +257,7 @@ final class SQLiteWriter: Sendable {
     }
   }
 
-  private static func monotonicMicroseconds() -> Int {
+  static func monotonicMicroseconds() -> Int {
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC, &time)
     return time.tv_sec * 1_000_000 + time.tv_nsec / 1000

@@ -72,6 +72,12 @@ final class WorkQueue<Work: Sendable>: Sendable {
 
   var count: Int { monitor.withLock { $0.count } }
 
+  /// What was handed in first of what waits.
+  var first: Work? { monitor.withLock { state in state.count == 0 ? nil : state.items[state.head] } }
+
+  /// All that waits, oldest first.
+  var all: [Work] { monitor.withLock { state in Array(state.items[state.head...]) } }
+
   /// Takes no more work; what is in the queue is still handed out.
   func close() {
     monitor.withLock(waking: .all) { $0.isClosed = true }

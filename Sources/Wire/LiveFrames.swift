@@ -17,22 +17,14 @@ public struct LiveRequest {
     case ping
   }
 
-  public struct Attach {
-    public enum Target {
-      case conversation(ConversationID)
-      case session(SessionKey)
-    }
-
-    public let target: Target
-    /// Whose session it is; only the service role has to say.
-    public let user: UserID?
-    /// The version that the client knows; nil to get a page.
-    public let since: Version?
-  }
-
   public struct Send {
     public let message: NewMessage
     public let parent: MessageID?
+
+    public init(_ message: NewMessage, parent: MessageID? = nil) {
+      self.message = message
+      self.parent = parent
+    }
   }
 
   public let kind: Kind
@@ -61,7 +53,10 @@ public struct LiveRequest {
     case "attach":
       kind = .attach(try Self.attach(try fields("conversation_id", "session_id", "user_id", "since")))
     case "send":
-      kind = .send(try Self.send(try fields("client_id", "content", "role", "parent", "metadata")))
+      kind = .send(
+        try Self.send(
+          try fields(
+            "client_id", "content", "role", "parent", "intent", "confidence", "entities", "metadata")))
     case "history": kind = .history(try Self.history(try fields("before", "after", "around", "limit")))
     case "edit":
       let fields = try fields("message_id", "content", "metadata")
@@ -108,7 +103,7 @@ public struct LiveRequest {
       }
       target = .session(try fields.string("session_id").map(SessionKey.named) ?? .default)
     }
-    return Attach(target: target, user: try fields.id("user_id"), since: try fields.count("since"))
+    return Attach(target, of: try fields.id("user_id"), since: try fields.count("since"))
   }
 
   private static func send(_ fields: ObjectReader) throws(ConversationError) -> Send {
@@ -122,8 +117,10 @@ public struct LiveRequest {
     }
     let message = NewMessage(
       role: role, content: try fields.requiredString("content"), clientID: clientID,
+      intent: try fields.string("intent"), confidence: try fields.confidence("confidence"),
+      entities: try fields.jsonObject("entities") ?? .emptyObject,
       metadata: try fields.jsonObject("metadata") ?? .emptyObject)
-    return Send(message: message, parent: try fields.id("parent"))
+    return Send(message, parent: try fields.id("parent"))
   }
 
   private static func history(_ fields: ObjectReader) throws(ConversationError) -> MessagePageRequest {
@@ -170,30 +167,28 @@ extension JSONWriter {
     }
   }
 
-  public mutating func attached(
-    _ conversation: Conversation, branch: BranchNumber, _ start: LiveStart, _ presence: Presence, ref: JSONText?
-  ) {
+  public mutating func attached(_ start: LiveStart, ref: JSONText?) {
     beginFrame("attached", ref: ref)
     key("conversation")
-    self.conversation(conversation)
-    field("branch", branch)
-    switch start {
+    self.conversation(start.conversation)
+    field("branch", start.branch)
+    field("version", start.version)
+    switch start.content {
     case .page(let page, let isResync):
-      field("version", page.version)
       key("messages")
       list(page.messages) { $0.message($1) }
       forks(page.forks)
       field("has_before", page.before != nil)
       field("before", page.before)
       if isResync { field("resync", true) }
-    case .missed(let changes, let version):
-      field("version", version)
+      if page.isDegraded { field("degraded", true) }
+    case .missed(let changes):
       key("missed")
       list(changes) { $0.change($1) }
     }
     key("presence")
     beginObject()
-    self.presence(presence)
+    presence(start.presence)
     endObject()
     endObject()
   }
@@ -221,6 +216,13 @@ extension JSONWriter {
     endObject()
   }
 
+  /// Too much changed at once to be told; events go on behind `version`.
+  public mutating func resync(_ version: Version) {
+    beginFrame("resync")
+    field("version", version)
+    endObject()
+  }
+
   public mutating func error(_ error: ConversationError, ref: JSONText?) {
     beginFrame("error", ref: ref)
     field("code", error.code.rawValue)
@@ -244,38 +246,5 @@ extension JSONWriter {
     if let clientID { field("client_id", clientID) }
     receiptFields(receipt)
     endObject()
-  }
-}
-
-/// What an attached client is given to start from.
-public enum LiveStart: Sendable {
-  /// The newest page; with `isResync` because too much changed since the version that it knew.
-  case page(MessagePage, isResync: Bool)
-  /// Everything that changed since the version that it knew, up to this one.
-  case missed([Changes.Change], version: Version)
-}
-
-/// Who else is there.
-public struct Presence: Hashable, Sendable {
-  public struct Connection: Hashable, Sendable {
-    public var id: String
-    /// What the client calls itself.
-    public var client: String
-    public var since: Timestamp
-
-    public init(id: String, client: String, since: Timestamp) {
-      self.id = id
-      self.client = client
-      self.since = since
-    }
-  }
-
-  public var connections: [Connection]
-  /// The ids of the connections whose user is writing.
-  public var typing: [String]
-
-  public init(connections: [Connection], typing: [String]) {
-    self.connections = connections
-    self.typing = typing
   }
 }

@@ -29,6 +29,7 @@ extension JSONWriter {
   public mutating func message(
     _ message: Message, durability: Durability = .stored, siblings: [MessageDetail.Sibling]? = nil
   ) {
+    let durability = message.durability == .spooled ? .spooled : durability
     beginObject()
     field("id", message.id)
     field("client_id", message.clientID)
@@ -101,6 +102,7 @@ extension JSONWriter {
     field("after", page.after)
     field("head_position", page.headPosition)
     field("version", page.version)
+    if page.isDegraded { field("degraded", true) }
     endObject()
   }
 

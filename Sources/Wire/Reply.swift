@@ -5,11 +5,11 @@ import StrictJSON
 ///
 /// All readings throw `.internal`, naming the field, where one is missing or of another type.
 public struct Reply: Sendable {
-  private let json: JSONValue
+  let json: JSONValue
 
   /// Levels of nesting: the changes, their list, a change, its row, the row's metadata; the rest is for
   /// what a newer server may wrap around them.
-  private static let depth = 2 * Limits.objectDepth
+  static let depth = 2 * Limits.objectDepth
 
   /// - Throws: `.internal` for anything but JSON of at most `Limits.replyBytes`.
   public init(_ bytes: UnsafeRawBufferPointer) throws(ConversationError) {
@@ -37,19 +37,7 @@ public struct Reply: Sendable {
 
   /// The answer to every command but an erasure.
   public func receipt() throws(ConversationError) -> Receipt {
-    let fields = try ReplyObject(json, "receipt")
-    let conversation = fields.has("conversation") ? try fields.object("conversation") : nil
-    let branch = fields.has("branch") ? try fields.object("branch") : nil
-    var messages: [Message] = []
-    if fields.has("messages") {
-      messages = try fields.list("messages", of: "message", Message.init(reply:))
-    } else if fields.has("message") {
-      messages = [try Message(reply: try fields.object("message"))]
-    }
-    return Receipt(
-      conversation: try conversation.map(Conversation.init(reply:)), messages: messages,
-      branch: try branch.map(Branch.init(reply:)), version: try fields.optional("version", fields.count),
-      durability: try fields.choice("durability"), isReplay: try fields.boolean("replayed"))
+    try Receipt(reply: try ReplyObject(json, "receipt"))
   }
 
   /// The answer to an erasure.
@@ -81,7 +69,7 @@ public struct Reply: Sendable {
     try page(of: "branch", Branch.init(reply:)).items
   }
 
-  private func page<Item: Sendable>(
+  func page<Item: Sendable>(
     of name: String, _ read: (ReplyObject) throws(ConversationError) -> Item
   ) throws(ConversationError) -> Page<Item> {
     let fields = try ReplyObject(json, "list")
@@ -91,15 +79,7 @@ public struct Reply: Sendable {
 
   /// - Parameter conversation: Whose page was asked for; a page does not say it.
   public func messagePage(of conversation: ConversationID) throws(ConversationError) -> MessagePage {
-    let fields = try ReplyObject(json, "page")
-    return MessagePage(
-      conversation: conversation, messages: try fields.list("data", of: "message", Message.init(reply:)),
-      forks: try fields.list("forks", of: "fork") { fork throws(ConversationError) in
-        Fork(position: try fork.count("position"), branches: try fork.counts("branches"))
-      },
-      branch: try fields.count("branch"), before: try fields.optional("before", fields.string),
-      after: try fields.optional("after", fields.string), headPosition: try fields.count("head_position"),
-      version: try fields.count("version"))
+    try MessagePage(reply: try ReplyObject(json, "page"), of: conversation)
   }
 
   public func changes() throws(ConversationError) -> Changes {
@@ -113,10 +93,7 @@ public struct Reply: Sendable {
 
   /// The error behind an RFC 9457 problem.
   public func problem() throws(ConversationError) -> ConversationError {
-    let fields = try ReplyObject(json, "problem")
-    return ConversationError(
-      try fields.choice("code"), try fields.string("detail"),
-      field: fields.has("field") ? try fields.optional("field", fields.string) : nil)
+    try ConversationError(reply: try ReplyObject(json, "problem"))
   }
 
   /// Why a server that was asked for its readiness takes no commands; nil if it does.
@@ -128,8 +105,16 @@ public struct Reply: Sendable {
   }
 }
 
+extension ConversationError {
+  init(reply fields: ReplyObject) throws(ConversationError) {
+    self.init(
+      try fields.choice("code"), try fields.string("detail"),
+      field: fields.has("field") ? try fields.optional("field", fields.string) : nil)
+  }
+}
+
 extension Conversation {
-  fileprivate init(reply fields: ReplyObject) throws(ConversationError) {
+  init(reply fields: ReplyObject) throws(ConversationError) {
     self.init(
       id: try fields.id("id"), userID: try fields.id("user_id"),
       sessionID: try fields.optional("session_id", fields.string), isDefault: try fields.boolean("is_default"),
@@ -144,7 +129,7 @@ extension Conversation {
 
 extension Message {
   /// A message that is only spooled has no position yet: it is 0 here.
-  fileprivate init(reply fields: ReplyObject) throws(ConversationError) {
+  init(reply fields: ReplyObject) throws(ConversationError) {
     let durability: Durability = try fields.choice("durability")
     let position = durability == .spooled ? try fields.optional("position", fields.count) : try fields.count("position")
     self.init(
@@ -155,12 +140,48 @@ extension Message {
       confidence: try fields.optional("confidence", fields.confidence), entities: try fields.json("entities"),
       metadata: try fields.json("metadata"), status: try fields.choice("status"),
       revision: try fields.count("revision"), createdAt: try fields.time("created_at"),
-      editedAt: try fields.optional("edited_at", fields.time))
+      editedAt: try fields.optional("edited_at", fields.time), durability: durability)
+  }
+}
+
+extension MessagePage {
+  init(reply fields: ReplyObject, of conversation: ConversationID) throws(ConversationError) {
+    self.init(
+      conversation: conversation, messages: try fields.list("data", of: "message", Message.init(reply:)),
+      forks: try fields.forks(), branch: try fields.count("branch"),
+      before: try fields.optional("before", fields.string), after: try fields.optional("after", fields.string),
+      headPosition: try fields.count("head_position"), version: try fields.count("version"),
+      isDegraded: fields.has("degraded") ? try fields.boolean("degraded") : false)
+  }
+}
+
+extension ReplyObject {
+  func forks() throws(ConversationError) -> [Fork] {
+    try list("forks", of: "fork") { fork throws(ConversationError) in
+      Fork(position: try fork.count("position"), branches: try fork.counts("branches"))
+    }
+  }
+}
+
+extension Receipt {
+  init(reply fields: ReplyObject) throws(ConversationError) {
+    let conversation = fields.has("conversation") ? try fields.object("conversation") : nil
+    let branch = fields.has("branch") ? try fields.object("branch") : nil
+    var messages: [Message] = []
+    if fields.has("messages") {
+      messages = try fields.list("messages", of: "message", Message.init(reply:))
+    } else if fields.has("message") {
+      messages = [try Message(reply: try fields.object("message"))]
+    }
+    self.init(
+      conversation: try conversation.map(Conversation.init(reply:)), messages: messages,
+      branch: try branch.map(Branch.init(reply:)), version: try fields.optional("version", fields.count),
+      durability: try fields.choice("durability"), isReplay: try fields.boolean("replayed"))
   }
 }
 
 extension Branch {
-  fileprivate init(reply fields: ReplyObject) throws(ConversationError) {
+  init(reply fields: ReplyObject) throws(ConversationError) {
     self.init(
       number: try fields.count("number"), parent: try fields.optional("parent", fields.count),
       forkPosition: try fields.count("fork_position"), headPosition: try fields.count("head_position"),
@@ -183,7 +204,12 @@ extension Changes.Change {
     case conversation, branch, message
   }
 
-  fileprivate init(reply fields: ReplyObject) throws(ConversationError) {
+  init(reply fields: ReplyObject) throws(ConversationError) {
+    try self.init(reply: fields, version: try fields.count("version"))
+  }
+
+  /// - Parameter version: In an event it stands around its changes.
+  init(reply fields: ReplyObject, version: Version) throws(ConversationError) {
     let kind: Kind = try fields.choice("kind")
     let object = try fields.object("row")
     let row: Changes.Row =
@@ -192,6 +218,6 @@ extension Changes.Change {
       case .branch: .branch(try Branch(reply: object))
       case .message: .message(try Message(reply: object))
       }
-    self.init(version: try fields.count("version"), row: row)
+    self.init(version: version, row: row)
   }
 }

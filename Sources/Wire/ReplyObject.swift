@@ -5,7 +5,7 @@ import StrictJSON
 ///
 /// Every field that is asked for must be there and of its type; the error names it. Others are passed over:
 /// a newer server may say more.
-struct ReplyObject {
+struct ReplyObject: Sendable {
   private let object: JSONObject
   /// What the object is, for errors: `message`, `receipt`.
   private let name: String
@@ -28,6 +28,11 @@ struct ReplyObject {
 
   func count(_ field: String) throws(ConversationError) -> Int {
     try value(field, "a whole number from 0") { $0.number?.int.flatMap { $0 < 0 ? nil : $0 } }
+  }
+
+  /// A number that a double holds.
+  func number(_ field: String) throws(ConversationError) -> Double {
+    try value(field, "a number") { $0.number?.double }
   }
 
   func id<Entity>(_ field: String) throws(ConversationError) -> Identifier<Entity> {
@@ -72,6 +77,13 @@ struct ReplyObject {
         return strings.count == array.count ? strings : nil
       }
     }
+  }
+
+  /// All fields, in their order; every one must be a string.
+  func allStrings() throws(ConversationError) -> [(name: String, text: String)] {
+    var strings: [(name: String, text: String)] = []
+    for member in object.members { strings.append((member.key, try string(member.key))) }
+    return strings
   }
 
   func counts(_ field: String) throws(ConversationError) -> [Int] {

@@ -101,7 +101,7 @@ private func objectBytes(reserving bytes: Int = 256, _ fields: (inout JSONWriter
 
 extension JSONWriter {
   /// A message but for its role.
-  fileprivate mutating func text(of message: NewMessage) {
+  mutating func text(of message: NewMessage) {
     field("content", message.content)
     present("client_id", message.clientID)
     present("intent", message.intent)
@@ -118,11 +118,11 @@ extension JSONWriter {
     field("activate", make.isActivated)
   }
 
-  fileprivate mutating func present(_ name: String, _ value: String?) {
+  mutating func present(_ name: String, _ value: String?) {
     if let value { field(name, value) }
   }
 
-  fileprivate mutating func present(_ name: String, _ value: JSONText?) {
+  mutating func present(_ name: String, _ value: JSONText?) {
     if let value { field(name, value) }
   }
 }

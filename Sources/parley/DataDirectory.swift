@@ -75,6 +75,18 @@ struct DataDirectory {
     return bytes
   }
 
+  /// A token or an opaque key in a file.
+  static func existingKey(file: String) throws -> String {
+    guard let bytes = try read(file) else {
+      throw CommandFailure(.configuration, "There is no key at \(file); name a file with one with --token-file.")
+    }
+    // It goes into a header: what is no key must not become one line more there.
+    guard !bytes.isEmpty, bytes.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+      throw CommandFailure(.configuration, "The file \(file) holds no token.")
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
   /// 32 bytes from the system, in hexadecimal.
   private static func randomHex() -> String {
     var random = SystemRandomNumberGenerator()

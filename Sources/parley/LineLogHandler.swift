@@ -1,4 +1,5 @@
 import ConversationModel
+import ConversationServer
 import Glibc
 import Logging
 import StoreSQL
@@ -14,10 +15,13 @@ struct LineLogHandler: LogHandler {
 
   let format: Format
   let label: String
+  /// Keeps the latest for those who watch the server.
+  let ring: LogRing
   var logLevel: Logger.Level
   var metadata: Logger.Metadata = [:]
 
-  init(label: String, format: Format, level: Logger.Level) {
+  init(label: String, format: Format, level: Logger.Level, ring: LogRing) {
+    self.ring = ring
     self.label = label
     self.format = format
     logLevel = level
@@ -33,9 +37,13 @@ struct LineLogHandler: LogHandler {
     var fields = metadata.merging(event.metadata ?? [:]) { _, new in new }
     fields["hb.request.id"] = nil
     if let error = event.error { fields["error"] = "\(error)" }
-    let time = StoreEnvironment.system.now().description
+    let now = StoreEnvironment.system.now()
+    let time = now.description
     let message = event.message.description
     let sorted = fields.map { (key: $0.key, value: $0.value.description) }.sorted { $0.key < $1.key }
+    ring.append(
+      time: now, level: event.level.rawValue, message: Self.shown(message),
+      fields: sorted.map { LogPage.Record.Field($0.key, Self.shown($0.value)) })
     let line =
       switch format {
       case .logfmt: logfmt(time, event.level, message, sorted)
@@ -63,6 +71,13 @@ struct LineLogHandler: LogHandler {
     }
     writer.endObject()
     return writer.text
+  }
+
+  /// Characters of a message or a field in the ring: an error of another system may be long.
+  private static let ringScalars = 500
+
+  private static func shown(_ text: String) -> String {
+    escaped(String(String.UnicodeScalarView(text.unicodeScalars.prefix(ringScalars))))
   }
 
   /// Bare if nothing in it could be misread, else in quotes.

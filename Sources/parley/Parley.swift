@@ -11,7 +11,7 @@ struct Parley: AsyncParsableCommand {
     commandName: "parley",
     abstract: "A self-hosted conversation server for AI assistants.",
     version: "parley \(version)",
-    subcommands: [Serve.self, Token.self, Migrate.self, Check.self, Config.self])
+    subcommands: [Serve.self, DashboardCommand.self, Token.self, Migrate.self, Check.self, Config.self])
 
   static let version = "0.1.0"
 
@@ -70,6 +70,7 @@ struct CommandFailure: Error {
       let code: Code =
         switch error.code {
         case .conflict: .badData
+        case .unauthenticated, .forbidden: .configuration
         case .unavailable: error.underlying.flatMap { CommandFailure($0)?.code } ?? .unavailable
         default: .inputOutput
         }

@@ -30,7 +30,8 @@ struct Serve: AsyncParsableCommand {
     var (connections, rates) = (try settings.connectionLimits(), try settings.rateLimits())
     let origins = try settings.allowedOrigins()
     let (format, level) = (try settings.logFormat(), try settings.logLevel())
-    LoggingSystem.bootstrap { LineLogHandler(label: $0, format: format, level: level) }
+    let ring = LogRing()
+    LoggingSystem.bootstrap { LineLogHandler(label: $0, format: format, level: level, ring: ring) }
     let logger = Logger(label: "parley")
 
     let possible = Self.raiseFileLimit() - Self.otherFiles
@@ -57,8 +58,9 @@ struct Serve: AsyncParsableCommand {
     let server = ConversationServer(
       store: open.store, credentials: credentials,
       configuration: .init(
-        host: address.host, port: address.port, connections: connections, rates: rates, origins: origins),
-      logger: logger
+        host: address.host, port: address.port, connections: connections, rates: rates, origins: origins,
+        version: Parley.version),
+      logger: logger, log: ring
     ) { port in
       logger.notice(
         "listening",

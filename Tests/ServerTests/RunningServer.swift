@@ -95,7 +95,7 @@ struct RunningServer {
       request.body = .bytes(ByteBuffer(string: body))
     }
     for (name, value) in headers { request.headers.replaceOrAdd(name: name, value: value) }
-    let response = try await Self.client.execute(request, timeout: .seconds(30))
+    let response = try await Self.client.execute(request, timeout: .seconds(120))
     let bytes = try await response.body.collect(upTo: 16 << 20)
     let names = response.headers.map { ($0.name.lowercased(), $0.value) }
     return Answer(

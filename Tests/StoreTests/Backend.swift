@@ -9,6 +9,8 @@ enum Backend: String, CaseIterable, CustomTestStringConvertible {
   case sqlite
   /// A SQLite store behind a server, through its native door.
   case remote
+  /// A SQLite store inside a spool.
+  case spool
 
   var testDescription: String { rawValue }
 
@@ -32,6 +34,12 @@ enum Backend: String, CaseIterable, CustomTestStringConvertible {
         try await store.migrate()
         try await withServer(of: store) { server in try await test(try server.store()) }
         try await expectSound(store, driver)
+      }
+    case .spool:
+      // However busy the machine is, this store is up.
+      try await withSpool(rules: .patient) { bench in
+        try await test(bench.spool)
+        try await bench.expectSound()
       }
     }
   }

@@ -10,6 +10,8 @@ import Testing
 /// A server that runs, on a port of 127.0.0.1.
 struct LiveServer {
   let port: Int
+  /// The server itself; nil for something else that listens there.
+  var inside: ConversationServer?
 
   fileprivate static let secret = Array("0123456789abcdef0123456789abcdef".utf8)
   private static let issuer = TokenIssuer(secret: secret)
@@ -56,7 +58,7 @@ func withServer<Result: Sendable>(
       try await tasks.waitForAll()
       throw ConversationError(.unavailable, "The server ended before it listened.")
     }
-    let result = try await body(LiveServer(port: chosen))
+    let result = try await body(LiveServer(port: chosen, inside: server))
     await group.triggerGracefulShutdown()
     try await tasks.waitForAll()
     return result

@@ -1,0 +1,96 @@
+import ConversationModel
+
+/// The store as the doors use it: the hub hears of its changes, and every call is measured.
+struct PublishingStore: Store {
+  let inner: any Store
+  let hub: LiveHub
+  let meters: Meters
+
+  func apply(_ command: Command, as principal: Principal) async throws(ConversationError) -> Receipt {
+    let ticket = command.conversation.flatMap(hub.began)
+    defer { if let ticket { hub.ended(ticket) } }
+    let receipt = try await meters.save { () async throws(ConversationError) in
+      try await inner.apply(command, as: principal)
+    }
+    if case .erase(let id) = command {
+      hub.erased(id)
+    } else if let version = receipt.version, !receipt.isReplay, let id = command.conversation ?? receipt.changed {
+      hub.changed(id, to: version)
+    }
+    return receipt
+  }
+
+  func conversations(
+    _ filter: ConversationFilter, _ page: PageRequest, as principal: Principal
+  ) async throws(ConversationError) -> Page<Conversation> {
+    try await meters.query { () async throws(ConversationError) in
+      try await inner.conversations(filter, page, as: principal)
+    }
+  }
+
+  func conversation(_ key: ConversationKey, as principal: Principal) async throws(ConversationError) -> Conversation {
+    try await meters.query { () async throws(ConversationError) in
+      try await inner.conversation(key, as: principal)
+    }
+  }
+
+  func messages(
+    _ path: Path, _ page: MessagePageRequest, as principal: Principal
+  ) async throws(ConversationError) -> MessagePage {
+    try await meters.load { () async throws(ConversationError) in
+      try await inner.messages(path, page, as: principal)
+    }
+  }
+
+  func message(_ id: MessageID, as principal: Principal) async throws(ConversationError) -> MessageDetail {
+    try await meters.query { () async throws(ConversationError) in
+      try await inner.message(id, as: principal)
+    }
+  }
+
+  func revisions(
+    of id: MessageID, _ page: PageRequest, as principal: Principal
+  ) async throws(ConversationError) -> Page<Revision> {
+    try await meters.query { () async throws(ConversationError) in
+      try await inner.revisions(of: id, page, as: principal)
+    }
+  }
+
+  func branches(of id: ConversationID, as principal: Principal) async throws(ConversationError) -> [Branch] {
+    try await meters.query { () async throws(ConversationError) in
+      try await inner.branches(of: id, as: principal)
+    }
+  }
+
+  func changes(
+    in id: ConversationID, since version: Version, limit: Int, as principal: Principal
+  ) async throws(ConversationError) -> Changes {
+    try await meters.query { () async throws(ConversationError) in
+      try await inner.changes(in: id, since: version, limit: limit, as: principal)
+    }
+  }
+
+  func statistics() async throws(ConversationError) -> StoreStatistics { try await inner.statistics() }
+
+  func health() async -> StoreHealth { await inner.health() }
+}
+
+extension Command {
+  /// The conversation that the command names itself.
+  fileprivate var conversation: ConversationID? {
+    switch self {
+    case .update(let update): update.conversation
+    case .append(let append): append.conversation
+    case .makeBranch(let make): make.conversation
+    case .updateBranch(let update): update.branch.conversation
+    case .deleteBranch(let key): key.conversation
+    case .erase(let id): id
+    case .open, .revise, .deleteMessage: nil
+    }
+  }
+}
+
+extension Receipt {
+  /// The conversation that a receipt speaks of.
+  fileprivate var changed: ConversationID? { conversation?.id ?? messages.first?.conversationID }
+}

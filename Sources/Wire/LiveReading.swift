@@ -1,0 +1,121 @@
+public import ConversationModel
+import StrictJSON
+
+/// What a server says over the live door: one JSON object a frame, as `LiveFrames.swift` writes it.
+public struct LiveReply: Sendable {
+  public enum Kind: Sendable {
+    case attached(LiveStart)
+    case ack(Receipt)
+    /// The acknowledgement of a `switch`.
+    case switched(Branch)
+    case event(Version, [Changes.Change])
+    /// With the version that events go on behind; nil from a server that does not tell it.
+    case resync(Version?)
+    case presence(Presence)
+    case hint(Hint)
+    case history(MessagePageContent)
+    case error(ConversationError)
+    case watching
+    case detached
+    case pong
+    /// Something that only a newer server says.
+    case unknown
+  }
+
+  /// A conversation of the user's has changed.
+  public struct Hint: Hashable, Sendable {
+    public var conversation: ConversationID
+    public var version: Version
+    public var title: String?
+  }
+
+  /// A page that does not say of which conversation it is: whoever asked knows.
+  public struct MessagePageContent: Sendable {
+    let fields: ReplyObject
+
+    /// - Throws: `.internal`, as all readings.
+    public func page(of conversation: ConversationID) throws(ConversationError) -> MessagePage {
+      try MessagePage(reply: fields, of: conversation)
+    }
+  }
+
+  public let kind: Kind
+  /// The number that the client gave the frame which this answers; nil for what it did not ask for.
+  public let ref: Int?
+
+  /// - Throws: `.internal` for anything but a frame, naming the field that is missing or of another type.
+  public init(_ bytes: UnsafeRawBufferPointer) throws(ConversationError) {
+    let json: JSONValue
+    do {
+      json = try JSONReader.read(bytes, limits: JSONLimits(bytes: Limits.serverFrameBytes, depth: Reply.depth))
+    } catch {
+      throw .unreadable("a frame is no JSON text", error)
+    }
+    let fields = try ReplyObject(json, "frame")
+    ref = json.object?["ref"]?.number?.int
+    kind = try Self.kind(of: fields)
+  }
+
+  private static func kind(of fields: ReplyObject) throws(ConversationError) -> Kind {
+    switch try fields.string("type") {
+    case "attached": return .attached(try LiveStart(reply: fields))
+    case "ack":
+      // A switch changes nothing that could be stored.
+      guard fields.has("durability") else { return .switched(try Branch(reply: try fields.object("branch"))) }
+      return .ack(try Receipt(reply: fields))
+    case "event":
+      let version = try fields.count("version")
+      return .event(
+        version,
+        try fields.list("changes", of: "change") { change throws(ConversationError) in
+          try Changes.Change(reply: change, version: version)
+        })
+    case "resync": return .resync(fields.has("version") ? try fields.count("version") : nil)
+    case "presence": return .presence(try Presence(reply: fields))
+    case "hint":
+      return .hint(
+        Hint(
+          conversation: try fields.id("conversation_id"), version: try fields.count("version"),
+          title: try fields.optional("title", fields.string)))
+    case "history": return .history(MessagePageContent(fields: fields))
+    case "error": return .error(try ConversationError(reply: fields))
+    case "watching": return .watching
+    case "detached": return .detached
+    case "pong": return .pong
+    default: return .unknown
+    }
+  }
+}
+
+extension LiveStart {
+  fileprivate init(reply fields: ReplyObject) throws(ConversationError) {
+    let conversation = try Conversation(reply: try fields.object("conversation"))
+    let branch = try fields.count("branch")
+    let version = try fields.count("version")
+    let content: Content
+    if fields.has("missed") {
+      content = .missed(try fields.list("missed", of: "change", Changes.Change.init(reply:)))
+    } else {
+      let messages = try fields.list("messages", of: "message", Message.init(reply:))
+      let page = MessagePage(
+        conversation: conversation.id, messages: messages, forks: try fields.forks(), branch: branch,
+        before: try fields.optional("before", fields.string), after: nil,
+        // It is the newest page, so it ends at the head; those that are only spooled have no position yet.
+        headPosition: messages.map(\.position).max() ?? 0, version: version)
+      content = .page(page, isResync: fields.has("resync") ? try fields.boolean("resync") : false)
+    }
+    self.init(
+      conversation: conversation, branch: branch, version: version, content: content,
+      presence: try Presence(reply: try fields.object("presence")))
+  }
+}
+
+extension Presence {
+  fileprivate init(reply fields: ReplyObject) throws(ConversationError) {
+    self.init(
+      connections: try fields.list("connections", of: "connection") { connection throws(ConversationError) in
+        Connection(
+          id: try connection.string("id"), client: try connection.string("client"), since: try connection.time("since"))
+      }, typing: try fields.strings("typing"))
+  }
+}

@@ -1,0 +1,92 @@
+import ConversationModel
+import StoreSQL
+import Testing
+
+@testable import StoreSQLite
+@testable import StoreSpool
+
+@Suite(.timeLimit(.minutes(1))) struct SpoolAuditTests {
+  /// What is done to a sound spool, and a word of the finding that it must make.
+  private static let damages: [(sql: String, word: String)] = [
+    ("UPDATE messages SET content = 'another' WHERE sequence = 2", "checksum"),
+    ("UPDATE messages SET client_id = 'another' WHERE sequence = 2", "checksum"),
+    ("UPDATE messages SET id = randomblob(16) WHERE sequence = 2", "checksum"),
+    ("UPDATE records SET parent = randomblob(16) WHERE sequence = 2", "checksum"),
+    ("UPDATE records SET created_at = created_at + 1 WHERE sequence = 3", "checksum"),
+    ("UPDATE records SET user_id = randomblob(16) WHERE sequence = 2", "checksum"),
+    ("UPDATE records SET session_id = 'another' WHERE sequence = 3", "checksum"),
+    ("UPDATE records SET conversation_id = 'text56789012345x' WHERE sequence = 2", "column"),
+    ("UPDATE records SET bytes = 1 WHERE sequence = 2", "bytes"),
+    ("DELETE FROM messages WHERE sequence = 2 AND number = 0", "missing"),
+    ("DELETE FROM messages WHERE sequence = 1", "checksum"),
+    ("DELETE FROM records WHERE sequence = 2", "does not exist"),
+    (
+      "UPDATE messages SET conversation_id = randomblob(16) WHERE sequence = 2 AND number = 1",
+      "another conversation"
+    ),
+    ("UPDATE sqlite_sequence SET seq = 1 WHERE name = 'records'", "never given"),
+    (
+      "UPDATE records SET died_at = 1, reason_code = 'gone', reason = 'x' WHERE sequence = 1",
+      "dead letter"
+    ),
+    (
+      "INSERT INTO aliases (fresh, real, conversation_id) VALUES (zeroblob(16), x'00000000000000000000000000000001', zeroblob(16)), (x'00000000000000000000000000000001', zeroblob(16), zeroblob(16))",
+      "alias"
+    ),
+    ("UPDATE known SET user_id = 'text56789012345x'", "known"),
+  ]
+
+  @Test(arguments: damages)
+  func `damage to the spool is found`(damage: (sql: String, word: String)) async throws {
+    try await withDirectory { directory in
+      try await withSpool(in: directory) { bench in
+        let user = newUser()
+        let conversation = try await bench.spool.opened(user, "s")
+        bench.faults.fail(.all)
+        _ = try await bench.say("one", in: conversation, client: "1")
+        let two = ["two", "three"].map { NewMessage(role: .user, content: $0) }
+        _ = try await bench.spool.apply(.append(Append(to: conversation.id, two)), as: .user(user))
+        _ = try await bench.spool.opened(user, "fresh")
+        #expect(try await bench.findings() == [])
+      }
+      let driver = try SQLiteDriver(path: directory + "/spool.sqlite")
+      try await driver.write { try $0.script(damage.sql) }
+      driver.close()
+      let audit = try SpoolAudit(path: directory + "/spool.sqlite")
+      defer { audit.close() }
+      let findings = try await audit.run().findings.map(\.description)
+      #expect(findings.contains { $0.contains(damage.word) }, "\(findings)")
+    }
+  }
+
+  @Test func `a damaged record goes to the dead letters, the others to the store`() async throws {
+    try await withDirectory { directory in
+      var conversation: Conversation?
+      try await withSpool(in: directory) { bench in
+        conversation = try await bench.spool.opened(newUser(), "s")
+        bench.faults.fail(.all)
+        for text in ["one", "two", "three"] { _ = try await bench.say(text, in: conversation!) }
+      }
+      let driver = try SQLiteDriver(path: directory + "/spool.sqlite")
+      try await driver.write {
+        try $0.script("UPDATE messages SET content = 'TWO' WHERE sequence = 2")
+      }
+      driver.close()
+      try await withSpool(in: directory) { bench in
+        try await bench.settled()
+        #expect(try await bench.stored(try #require(conversation)) == ["one", "three"])
+        #expect(await bench.spool.health().spool?.deadLetters == 1)
+      }
+    }
+  }
+
+  @Test func `a file that is no spool is reported as that`() async throws {
+    try await withDirectory { directory in
+      try SQLiteDriver(path: directory + "/spool.sqlite").close()
+      let audit = try SpoolAudit(path: directory + "/spool.sqlite")
+      defer { audit.close() }
+      #expect(
+        try await audit.run().findings.map(\.description).contains { $0.contains("no spool") })
+    }
+  }
+}
