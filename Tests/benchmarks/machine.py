@@ -53,6 +53,13 @@ def cpu_seconds(pid: int) -> float:
     return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def busy_seconds() -> float:
+    """Return the processor time that the whole machine has used so far, all its cores together."""
+    times = [int(each) for each in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    _, _, _, idle, waiting, *_ = times
+    return (sum(times) - idle - waiting) / os.sysconf("SC_CLK_TCK")
+
+
 def resident_megabytes(pid: int) -> tuple[float, float]:
     """Return the peak and the present resident memory of a process, in megabytes of 1,000,000 bytes."""
     status = f"/proc/{pid}/status"

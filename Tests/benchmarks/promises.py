@@ -39,6 +39,9 @@ PROMISES = (
     Promise("stored_cpu",        "… server CPU",                                                    1.3,     1.2, at_most=True),
     Promise("slow_p99",          "Page p99 beside 500 slow clients, less 50 ms, against alone",      2.0,     1.0, at_most=True),
     Promise("slow_memory",       "Resident memory after them against before",                       1.1,     1.0, at_most=True),
+    Promise("deaf_p99",          "Chat p99 beside 300 sockets that never read, against alone",      2.0,     1.2, at_most=True),
+    Promise("deaf_seconds",      "… seconds from their coming to their all being closed",           30,      30,  at_most=True),
+    Promise("idle_kb",           "Resident memory of an idle socket, 2,000 of them, KB",            16,      10,  at_most=True),
     Promise("memory_mb",         "Peak resident memory under load, 1,000,000 stored, MB",           120,     76,  at_most=True),
 )
 # fmt: on

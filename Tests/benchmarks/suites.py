@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
+import live
 import machine
 import raw
 import seeding
@@ -17,7 +18,7 @@ from load import BenchmarkError, Point, Recorder, Wrk
 from parley import Client, Conversation, Parley, parley
 from promises import CONNECTIONS, PAGE, PAGES_AT, SAVES_AT, WRITERS, Scale
 
-SUITES = ("saves", "raw", "pages", "cost", "trees", "slow")
+SUITES = ("saves", "raw", "pages", "cost", "trees", "slow", "live", "idle")
 SETTLE_SECONDS = 1.0
 PAIR_SHARE = 0.5
 MIDDLES = 500
@@ -45,6 +46,10 @@ def run(plan: Plan, found: Recorder) -> None:
         measure_trees(plan, found)
     if "slow" in plan.suites:
         measure_slow_clients(plan, found)
+    if "live" in plan.suites:
+        measure_chat_beside_deaf_clients(plan, found)
+    if "idle" in plan.suites:
+        measure_idle_sockets(plan, found)
 
 
 def measure_trees(plan: Plan, found: Recorder) -> None:
@@ -100,6 +105,45 @@ def measure_slow_clients(plan: Plan, found: Recorder) -> None:
         f"Slow clients: {attacked.opened:,} connections opened, {attacked.closed:,} of them closed by the server; "
         f"resident memory {before:.1f} MB before, {under:.1f} MB under, {after:.1f} MB after them."
     )
+
+
+def measure_chat_beside_deaf_clients(plan: Plan, found: Recorder) -> None:
+    """Measure a chat over sockets alone, then among clients that attach and never read, until all those are closed."""
+    machine.say(f"A chat, and {live.DEAF} that never read")
+    live.allow_sockets()
+    with parley(plan.binary, plan.port, plan.directory, "live") as server:
+        client = server.client()
+        rooms = [server.new_conversation(client, number, 0) for number in range(1, live.ROOMS + 1)]
+        chat = live.chat_beside_deaf(server.port, server.pid, rooms)
+    for point in (*chat.alone, *chat.beside):
+        found.add(point)
+    found.values["deaf_p99"] = max(
+        beside.p99_us / alone.p99_us for alone, beside in zip(chat.alone, chat.beside, strict=True))
+    found.values["deaf_seconds"] = chat.closed_seconds
+    found.problems += chat.problems
+    alone, beside = chat.others
+    found.remarks.append(
+        f"A chat beside the deaf: other programs had {alone:.0%} of a core while it was alone, {beside:.0%} beside them.")
+
+
+def measure_idle_sockets(plan: Plan, found: Recorder) -> None:
+    """Measure the resident memory of sockets that only wait: on a new server each, opened only, and attached."""
+    machine.say(f"Idle sockets, {live.IDLE:,} of them")
+    live.allow_sockets()
+    for attached in (False, True):
+        with parley(plan.binary, plan.port, plan.directory, "idle") as server:
+            client = server.client()
+            users = [server.new_conversation(client, number, 0) for number in range(1, live.IDLE_USERS + 1)]
+            time.sleep(live.IDLE_SETTLE_SECONDS)
+            _, before = machine.resident_megabytes(server.pid)
+            with live.idle_sockets(server.port, users, attached=attached):
+                time.sleep(live.IDLE_SETTLE_SECONDS)
+                _, under = machine.resident_megabytes(server.pid)
+        each = (under - before) * 1_000 / live.IDLE
+        found.values["attached_kb" if attached else "idle_kb"] = each
+        found.remarks.append(
+            f"{live.IDLE:,} {'attached' if attached else 'idle'} sockets: resident memory {before:.1f} MB before, "
+            f"{under:.1f} MB with them, {each:.1f} KB each.")
 
 
 def measure_saves(plan: Plan, found: Recorder) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import random
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -15,9 +16,13 @@ from websockets.asyncio.client import connect as connect_async
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from frames import Deaf
 from harness import Native, Server, new_user, open_conversation, store, user_client
 
 SECONDS = 10.0
+# As the limits say: what may wait for a client, and beside it what the system holds of it on both sides.
+BACKLOG_BYTES, SYSTEM_BYTES = 1_048_576, 524_288
+DEAF_CLIENTS, DEAF_SECONDS = 20, 30.0
 CUT_CLIENTS = int(os.environ.get("PARLEY_TEST_CUT_CLIENTS", "100"))
 
 
@@ -231,6 +236,29 @@ def test_a_device_resumes_by_version(server: Server, token: str) -> None:
     with Device(server, token) as device:
         resumed = device.attach(session_id="r", since=version)
         assert resumed["resync"] and len(resumed["messages"]) == 20
+
+
+def test_clients_that_never_read_are_closed_and_the_chat_goes_on(server: Server, token: str) -> None:
+    """Those beside them miss nothing, and are told when the last of them has gone; a deaf one got what was its share."""
+    long = "x" * 60_000
+    with Device(server, token) as writer, Device(server, token) as reader:
+        writer.attach(session_id="deaf")
+        version = reader.attach(session_id="deaf")["version"]
+        deaf = [Deaf(server, token, "deaf") for _ in range(DEAF_CLIENTS)]
+        while len(reader.hear("presence")["connections"]) < 2 + DEAF_CLIENTS:
+            continue
+        start, heard, there = time.monotonic(), 0, 2 + DEAF_CLIENTS
+        while there > 2:
+            assert time.monotonic() - start < DEAF_SECONDS
+            writer.ask("send", "ack", client_id=f"c{heard}", content=f"{heard} {long}")
+            heard += 1
+            while (frame := reader.hear("event", "presence"))["type"] == "presence":
+                there = len(frame["connections"])
+            version += 1
+            assert frame["version"] == version and contents(frame) == [f"{heard - 1} {long}"]
+        for each in deaf:
+            assert each.bytes_to_the_end(SECONDS) < BACKLOG_BYTES + SYSTEM_BYTES
+        assert writer.ask("ping", "pong")
 
 
 def test_connections_cut_anywhere_resume_without_gaps(server: Server) -> None:
