@@ -95,6 +95,9 @@ extension Aliases {
     }
   }
 
+  /// In front of the position or id in a cursor of a degraded page.
+  static let cursorMark = "degraded-"
+
   /// Also reads the cursors of degraded pages, which are positions or ids of messages.
   func resolve(_ part: MessagePageRequest.Part) -> MessagePageRequest.Part {
     func anchor(_ anchor: MessagePageRequest.Anchor) -> MessagePageRequest.Anchor {
@@ -102,10 +105,13 @@ extension Aliases {
       case .position: anchor
       case .message(let id): .message(resolve(id))
       case .cursor(let text):
-        if let position = Int(text), text.utf8.allSatisfy({ $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "-") }) {
-          .position(position)
-        } else if let id = MessageID(text) {
+        // Marked, because a bare position or id is no cursor of any store.
+        if !text.hasPrefix(Self.cursorMark) {
+          anchor
+        } else if let id = MessageID(text.dropFirst(Self.cursorMark.count)) {
           .message(resolve(id))
+        } else if let position = UInt32(text.dropFirst(Self.cursorMark.count)) {
+          .position(Int(position))
         } else {
           anchor
         }

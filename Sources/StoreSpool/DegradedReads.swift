@@ -293,7 +293,7 @@ private struct Tail {
   func cursor(_ index: Int) -> String? {
     guard messages.indices.contains(index) else { return nil }
     let message = messages[index]
-    return message.durability == .stored ? "\(message.position)" : message.id.description
+    return Aliases.cursorMark + (message.durability == .stored ? "\(message.position)" : message.id.description)
   }
 }
 

@@ -36,6 +36,9 @@ import Testing
       #expect(
         await code { _ = try await bench.spool.page(conversation, .before(.cursor(end))) }
           == .unavailable)
+      // One that names a spooled message.
+      let page51 = try await bench.spool.page(conversation, limit: 2)
+      #expect(page51.messages.map(\.content) == ["51", "52"])
       let behind = try await bench.spool.page(
         conversation, .after(.cursor(try #require(before.after))), limit: 10)
       #expect(behind.messages.map(\.content) == (43...52).map { "\($0)" })
@@ -64,7 +67,7 @@ import Testing
       // The cursors are good when the store is back.
       bench.faults.fail(.none)
       try await bench.settled()
-      for cursor in [end, try #require(page.before), spooled[0].id.description] {
+      for cursor in [end, try #require(page.before), try #require(page51.before)] {
         #expect(
           try await bench.spool.page(conversation, .before(.cursor(cursor))).messages.count > 0)
       }
