@@ -81,12 +81,14 @@ let package = Package(
       ],
       swiftSettings: house),
     .target(name: "TerminalCanvas", swiftSettings: house),
+    .target(name: "Dashboard", dependencies: ["ConversationModel", "TerminalCanvas"], swiftSettings: house),
     .target(name: "CNcurses", linkerSettings: [.linkedLibrary("ncursesw")]),
     .target(name: "TerminalNcurses", dependencies: ["TerminalCanvas", "CNcurses"], swiftSettings: house),
     .executableTarget(
       name: "parley",
       dependencies: [
-        "ConversationModel", "ConversationServer", "StoreRemote", "StoreSQL", "StoreSQLite", "StrictJSON", "Wire",
+        "ConversationModel", "ConversationServer", "StoreRemote", "StoreSQL", "StoreSQLite", "StrictJSON",
+        "Dashboard", "TerminalCanvas", "TerminalNcurses", "Wire",
         arguments, configuration, systemPackage, lifecycle, unixSignals, logging, nioCore,
       ],
       swiftSettings: house),
@@ -99,6 +101,9 @@ let package = Package(
     .executableTarget(
       name: "TerminalProbe", dependencies: ["TerminalCanvas", "TerminalNcurses"], path: "Tests/TerminalProbe",
       swiftSettings: house),
+    .testTarget(
+      name: "DashboardTests", dependencies: ["ConversationModel", "Dashboard", "TerminalCanvas"],
+      exclude: ["Snapshots"], swiftSettings: house),
     .testTarget(name: "TerminalTests", dependencies: ["TerminalCanvas"], swiftSettings: house),
     .testTarget(name: "ModelTests", dependencies: ["ConversationModel", "StrictJSON", "Wire"], swiftSettings: house),
     .testTarget(

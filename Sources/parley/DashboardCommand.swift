@@ -1,14 +1,18 @@
 import ArgumentParser
 import ConversationModel
+import Dashboard
 import Glibc
 import StoreRemote
 import StrictJSON
+import TerminalCanvas
+import TerminalNcurses
 import Wire
 
-/// Shows operators what a running server does. So far for scripts only: the status, once.
+/// Shows operators what a running server does: on the whole screen, or once for scripts.
 struct DashboardCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "dashboard", abstract: "Prints what a running server has measured.")
+    commandName: "dashboard",
+    abstract: "Shows live sessions, the health of the store and every thread of a running server.")
 
   @OptionGroup var flags: SettingFlags
 
@@ -21,14 +25,24 @@ struct DashboardCommand: AsyncParsableCommand {
         + "server on this machine.", valueName: "file"))
   var tokenFile: String?
 
-  @Flag(help: "Print it once and end.")
+  @Flag(help: "Print the sessions once and end.")
   var once = false
 
-  @Flag(help: "As JSON, the answer of GET /v1/status.")
+  @Flag(help: "With --once: print the status as JSON, the answer of GET /v1/status.")
   var json = false
 
+  @Option(help: ArgumentHelp("Seconds between two readings, 0.5 to 30.", valueName: "seconds"))
+  var interval = 1.0
+
+  @Option(help: "auto, never, 16 or 256.")
+  var color = "auto"
+
   func validate() throws {
-    guard once, json else { throw ValidationError("This build prints the status only: use --once --json.") }
+    guard once || !json else { throw ValidationError("--json goes with --once.") }
+    guard (0.5...30).contains(interval) else { throw ValidationError("--interval must be from 0.5 to 30 seconds.") }
+    guard ColorPreference(rawValue: color) != nil else {
+      throw ValidationError("--color must be auto, never, 16 or 256.")
+    }
   }
 
   func run() async throws {
@@ -36,11 +50,47 @@ struct DashboardCommand: AsyncParsableCommand {
     let address = try server ?? Self.url(of: settings.listenAddress())
     let token = try token(for: address, settings)
     let remote = try RemoteStore(
-      server: address, configuration: .init(answerSeconds: 5, client: "parley dashboard")
+      server: address, configuration: .init(answerSeconds: 10, client: "parley dashboard")
     ) { _ in token }
+    let parts = address.split(separator: "/", maxSplits: 2)
+    let shown = DashboardSettings(
+      version: Parley.version, server: String(parts.last ?? ""), interval: .milliseconds(Int(interval * 1_000)))
+    if json { return try await printStatus(of: remote) }
+    if once { return try await printSessions(of: remote, shown) }
+    try await Self.show(remote, shown, ColorPreference(rawValue: color) ?? .auto)
+  }
+
+  private func printStatus(of remote: RemoteStore) async throws {
     var writer = JSONWriter(reserving: 8_192)
     writer.status(try await remote.status(as: .service))
     print(writer.text)
+  }
+
+  private func printSessions(of remote: RemoteStore, _ settings: DashboardSettings) async throws {
+    var size = winsize()
+    let isTerminal = ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0
+    setlocale(LC_CTYPE, "")
+    let isUnicode = String(cString: nl_langinfo(Int32(CODESET))) == "UTF-8"
+    let text = try await SessionsPrinter.text(
+      live: remote, settings: settings, columns: isTerminal ? Int(size.ws_col) : 120,
+      glyphs: isUnicode ? .unicode : .ascii, moment: .now())
+    print(text, terminator: "")
+  }
+
+  /// Owns the terminal on the main thread until somebody quits.
+  ///
+  /// - Throws: `.usage` where there is no terminal to draw on.
+  @MainActor
+  private static func show(
+    _ remote: RemoteStore, _ settings: DashboardSettings, _ colors: ColorPreference
+  ) async throws {
+    let terminal: NcursesTerminal
+    do {
+      terminal = try NcursesTerminal(.init(colors: colors, environment: processEnvironment()))
+    } catch {
+      throw CommandFailure(.usage, "\(error) parley dashboard --once prints lines instead.")
+    }
+    _ = await DashboardRuntime(store: remote, live: remote, settings: settings, terminal: terminal).run()
   }
 
   private static func url(of listen: (host: String, port: Int)) -> String {
@@ -68,5 +118,12 @@ struct DashboardCommand: AsyncParsableCommand {
     if host == "localhost" || host == "::1" { return true }
     var parsed = in_addr()
     return inet_pton(AF_INET, String(host), &parsed) == 1 && UInt32(bigEndian: parsed.s_addr) >> 24 == 127
+  }
+}
+
+/// The variables that the terminal's looks depend on.
+private func processEnvironment() -> [String: String] {
+  ["TERM", "NO_COLOR", "TMUX"].reduce(into: [:]) { variables, name in
+    variables[name] = getenv(name).map { String(cString: $0) }
   }
 }

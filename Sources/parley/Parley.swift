@@ -42,6 +42,7 @@ struct CommandFailure: Error {
   /// After sysexits(3), which scripts know.
   enum Code: Int32 {
     case finding = 1
+    case usage = 64
     case badData = 65
     case unavailable = 69
     case cannotCreate = 73

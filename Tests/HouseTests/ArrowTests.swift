@@ -11,8 +11,10 @@ private let arrows: [String: Set<String>] = [
   "StoreRemote": ["ConversationModel", "Wire"],
   "ConversationServer": ["ConversationModel", "StrictJSON", "Wire"],
   "parley": [
-    "ConversationModel", "ConversationServer", "StoreRemote", "StoreSQL", "StoreSQLite", "StrictJSON", "Wire",
+    "ConversationModel", "ConversationServer", "Dashboard", "StoreRemote", "StoreSQL", "StoreSQLite", "StrictJSON",
+    "TerminalCanvas", "TerminalNcurses", "Wire",
   ],
+  "Dashboard": ["ConversationModel", "TerminalCanvas"],
   "CSQLite": [],
   "StoreSpool": ["ConversationModel", "StoreSQL", "StoreSQLite"],
   "TerminalCanvas": [],
@@ -35,6 +37,7 @@ private let outside: [String: Set<String>] = [
     "NIOCore", "NIOHTTP1", "NIOHTTPTypes", "NIOHTTPTypesHTTP1", "ServiceLifecycle", "Synchronization",
   ],
   "StoreSpool": ["Glibc", "Synchronization"],
+  "Dashboard": ["Glibc", "Synchronization"],
   "TerminalCanvas": [],
   "TerminalNcurses": ["Glibc", "Synchronization"],
   "parley": [

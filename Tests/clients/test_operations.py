@@ -100,6 +100,7 @@ def test_the_dashboard_prints_the_status_for_scripts(server: Server) -> None:
 
 def test_the_dashboard_says_what_is_wrong(server: Server, tmp_path: Path) -> None:
     assert dashboard(server, "--json").returncode == 64
+    assert dashboard(server, "--once", "--interval", "0").returncode == 64
     wrong = tmp_path / "token"
     wrong.write_text("wrong")
     wrong.chmod(0o600)

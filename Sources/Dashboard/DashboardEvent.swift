@@ -1,0 +1,66 @@
+import ConversationModel
+import TerminalCanvas
+
+/// Everything that can happen to the screens.
+enum DashboardEvent: Sendable {
+  case key(Key)
+  case tick
+  /// What an effect has found; an answer to a request that was made again since is dropped.
+  case answer(Answer, to: Request)
+  /// What the live connection with this number says.
+  case live(LiveNews, serial: Int)
+}
+
+/// One question to the store or the server. Of each slot only the last one counts.
+struct Request: Hashable, Sendable {
+  enum Slot: Hashable, Sendable {
+    case status, sessions, log, threads, preview, page, branches, detail, difference, switcher
+  }
+
+  var slot: Slot
+  var number: Int
+}
+
+enum Answer: Sendable {
+  case status(ServerStatus)
+  case sessions([LiveSession], isPart: Bool)
+  case log(LogPage)
+  case conversations(Page<Conversation>)
+  case page(MessagePage)
+  case branches(Conversation, [Branch])
+  case detail(MessageDetail, [Revision])
+  /// The parent's path and the branch's own, both from behind the fork.
+  case difference(MessagePage, MessagePage)
+  case failure(Failure)
+}
+
+enum LiveNews: Sendable {
+  case attached(LiveStart)
+  case event(LiveEvent)
+  case ended(Failure)
+}
+
+/// An error as the screens show it.
+struct Failure: Hashable, Sendable {
+  var code: String
+  var message: String
+
+  init(_ error: ConversationError) {
+    code = error.code.rawValue
+    message = error.message
+  }
+
+  init(code: String, _ message: String) {
+    self.code = code
+    self.message = message
+  }
+
+  /// Whether the other side may be there again later.
+  var isOutage: Bool { code == ConversationError.Code.unavailable.rawValue }
+  var isGone: Bool {
+    code == ConversationError.Code.notFound.rawValue || code == ConversationError.Code.gone.rawValue
+  }
+
+  static let noAnswer = Failure(code: "unavailable", "The server does not answer.")
+  static let tooSlow = Failure(code: "unavailable", "More happened than the screen could take.")
+}

@@ -1,0 +1,99 @@
+public import ConversationModel
+public import TerminalCanvas
+
+/// Runs the screens on a terminal until somebody quits.
+///
+/// The terminal belongs to the main thread, which waits for keys, changes the model and draws; it never waits
+/// for the store. Everything else runs in child tasks, and wakes it. A screen is painted before anything is read.
+@MainActor
+public final class DashboardRuntime {
+  private let terminal: any Terminal
+  private let mailbox: Mailbox
+  private let runner: EffectRunner
+  private var model: DashboardModel
+  private var shown: Canvas?
+  private var shownCursor: Point?
+  private var drawnAt: Int64 = 0
+  private var ending: Key.Reason?
+  /// Whether something may have changed that was not drawn, because the last frame is too recent.
+  private var isBehind = false
+
+  /// Microseconds between two frames that nobody pressed a key for: 20 a second.
+  private static let frame: Int64 = 50_000
+
+  /// - Parameters:
+  ///   - principal: Whose things are shown; `.service` sees everybody's.
+  ///   - terminal: Open. It is closed when `run` returns.
+  public init(
+    store: any Store, live: any LiveSource, principal: Principal = .service, settings: DashboardSettings,
+    terminal: any Terminal
+  ) {
+    self.terminal = terminal
+    mailbox = Mailbox(wake: terminal.wake)
+    runner = EffectRunner(store: store, live: live, principal: principal, mailbox: mailbox)
+    model = DashboardModel(settings: settings, size: terminal.size, glyphs: terminal.glyphs, now: Moment.now())
+  }
+
+  /// Shows the screens, and blocks the main thread; returns when they are over and everything under way has ended.
+  ///
+  /// - Returns: What from outside ended it; nil if somebody pressed a key for that.
+  public func run() async -> Key.Reason? {
+    let runner = runner
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { await runner.run() }
+      loop()
+      terminal.close()
+      mailbox.close()
+      runner.stop()
+    }
+    return ending
+  }
+
+  private func loop() {
+    draw()
+    perform(model.begin())
+    while !model.isOver {
+      var deadline = model.wakeup
+      if isBehind { deadline = min(deadline ?? .max, drawnAt + Self.frame) }
+      let due = model.wakeup ?? .max
+      let left = deadline.map { Duration.microseconds(max(0, $0 - Moment.now().steady)) }
+      let keys = terminal.nextKeys(timeout: left)
+      let moment = Moment.now()
+      // Emptied after the wait, so that whatever ended it is in there.
+      for event in mailbox.takeAll() { perform(model.apply(event, at: moment)) }
+      for key in keys {
+        if case .finish(let reason) = key { ending = reason }
+        perform(model.apply(.key(key), at: moment))
+      }
+      if moment.steady >= due { perform(model.apply(.tick, at: moment)) }
+      if keys.isEmpty, moment.steady - drawnAt < Self.frame { isBehind = true } else { draw() }
+    }
+  }
+
+  private func draw() {
+    isBehind = false
+    let (canvas, cursor) = Screen.draw(model)
+    guard canvas != shown || cursor != shownCursor else { return }
+    terminal.draw(canvas, cursor: cursor)
+    shown = canvas
+    shownCursor = cursor
+    drawnAt = Moment.now().steady
+  }
+
+  private func perform(_ effects: [DashboardEffect]) {
+    for effect in effects {
+      switch effect {
+      case .copy(let text): terminal.copy(text)
+      case .mouse(let isOn): terminal.takesMouse = isOn
+      case .suspend:
+        terminal.suspend()
+        shown = nil
+      case .redraw:
+        terminal.redraw()
+        shown = nil
+      case .load, .attach, .detach: runner.perform(effect)
+      case .quit: break
+      }
+    }
+  }
+}

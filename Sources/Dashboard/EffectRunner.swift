@@ -1,0 +1,151 @@
+import ConversationModel
+import Synchronization
+
+/// Does what takes time, away from the terminal's thread: each question in a task of its own, and one live
+/// connection. What comes of it goes into the mailbox.
+final class EffectRunner: Sendable {
+  private struct Following {
+    var serial = 0
+    var connection: (any LiveConnection)?
+  }
+
+  private let store: any Store
+  private let live: any LiveSource
+  private let principal: Principal
+  private let mailbox: Mailbox
+  private let following = Mutex(Following())
+  private let effects: AsyncStream<DashboardEffect>
+  private let effect: AsyncStream<DashboardEffect>.Continuation
+
+  /// How long an answer is waited for. The screens say much earlier that there is none.
+  private static let patience = Duration.seconds(15)
+
+  init(store: any Store, live: any LiveSource, principal: Principal, mailbox: Mailbox) {
+    self.store = store
+    self.live = live
+    self.principal = principal
+    self.mailbox = mailbox
+    // Bounded by the model: of each slot one question is under way, and a lost server is asked every few seconds.
+    (effects, effect) = AsyncStream.makeStream()
+  }
+
+  /// Works until `stop`, and then ends what is under way.
+  func run() async {
+    await withDiscardingTaskGroup { group in
+      for await effect in effects {
+        switch effect {
+        case .load(let query, let request):
+          group.addTask { self.mailbox.post(.answer(await self.answer(query), to: request)) }
+        case .attach(let id, let since, let serial):
+          begin(serial)
+          group.addTask { await self.follow(id, since, serial) }
+        case .detach: begin(0)
+        case .copy, .mouse, .suspend, .redraw, .quit: break
+        }
+      }
+      begin(0)
+      group.cancelAll()
+    }
+  }
+
+  /// Never waits.
+  func perform(_ effect: DashboardEffect) {
+    self.effect.yield(effect)
+  }
+
+  func stop() {
+    effect.finish()
+  }
+
+  // MARK: Questions
+
+  private func answer(_ query: Query) async -> Answer {
+    await withTaskGroup(of: Answer.self) { group in
+      group.addTask {
+        do throws(ConversationError) {
+          return try await self.ask(query)
+        } catch {
+          return .failure(Failure(error))
+        }
+      }
+      group.addTask {
+        try? await Task.sleep(for: Self.patience)
+        return .failure(.noAnswer)
+      }
+      defer { group.cancelAll() }
+      return await group.next() ?? .failure(.noAnswer)
+    }
+  }
+
+  private func ask(_ query: Query) async throws(ConversationError) -> Answer {
+    switch query {
+    case .status: return .status(try await live.status(as: principal))
+    case .sessions: return try await sessions()
+    case .log(let number):
+      return .log(try await live.log(since: number, limit: Limits.pageItems.upperBound, as: principal))
+    case .conversations(let filter, let cursor, let limit):
+      return .conversations(
+        try await store.conversations(filter, PageRequest(limit: limit, cursor: cursor), as: principal))
+    case .page(let id, let branch, let part, let limit):
+      return .page(
+        try await store.messages(Path(.id(id), branch: branch), MessagePageRequest(limit: limit, part), as: principal))
+    case .branches(let id):
+      let branches = try await store.branches(of: id, as: principal)
+      return .branches(try await store.conversation(.id(id), as: principal), branches)
+    case .detail(let id):
+      let detail = try await store.message(id, as: principal)
+      guard detail.message.revision > 1 else { return .detail(detail, []) }
+      return .detail(detail, try await store.revisions(of: id, PageRequest(limit: 20), as: principal).items)
+    case .difference(let id, let branch, let parent, let fork):
+      let request = MessagePageRequest(limit: Bounds.messagePage, .after(.position(fork)))
+      let before = try await store.messages(Path(.id(id), branch: parent), request, as: principal)
+      return .difference(before, try await store.messages(Path(.id(id), branch: branch), request, as: principal))
+    }
+  }
+
+  private func sessions() async throws(ConversationError) -> Answer {
+    var found: [LiveSession] = []
+    var cursor: String?
+    repeat {
+      let request = PageRequest(limit: Limits.pageItems.upperBound, cursor: cursor)
+      let page = try await live.sessions(request, as: principal)
+      found += page.items
+      cursor = page.next
+    } while cursor != nil && found.count < Bounds.sessions
+    return .sessions(found, isPart: cursor != nil)
+  }
+
+  // MARK: Following
+
+  /// From now on only what this attachment says counts; 0 for none.
+  private func begin(_ serial: Int) {
+    let old = following.withLock { following in
+      defer { following = Following(serial: serial) }
+      return following.connection
+    }
+    old?.close()
+  }
+
+  private func follow(_ id: ConversationID, _ since: Version?, _ serial: Int) async {
+    do throws(ConversationError) {
+      let connection = try await live.attach(Attach(.conversation(id), since: since), as: principal)
+      let isWanted = following.withLock { following in
+        guard following.serial == serial else { return false }
+        following.connection = connection
+        return true
+      }
+      defer { connection.close() }
+      guard isWanted else { return }
+      mailbox.post(.live(.attached(connection.start), serial: serial))
+      while let event = try await connection.next() {
+        if case .presence = event { continue }
+        guard mailbox.offer(.live(.event(event), serial: serial)) else {
+          return mailbox.post(.live(.ended(.tooSlow), serial: serial))
+        }
+      }
+      // Closed by this side: nobody waits for more.
+    } catch {
+      mailbox.post(.live(.ended(Failure(error)), serial: serial))
+    }
+  }
+}

@@ -1,0 +1,150 @@
+import ConversationModel
+import TerminalCanvas
+
+extension Screen {
+  /// Name, server and uptime left; what needs an eye right, the clock last. What matters least goes first.
+  mutating func drawHeader() {
+    let line = layout.header
+    let clock = model.isPaused ? "PAUSED" : Figures.clock(model.now.wall, offset: model.now.offset)
+    canvas.draw(
+      clock, row: 0, column: line.columns - clock.count - 1, in: line, style: model.isPaused ? .warning : .plain)
+    let room = line.columns - clock.count - 5
+    var left = [Span("PARLEY", .heading)]
+    var right: [[Span]] = []
+    switch model.link {
+    case .connecting, .lost, .refused: left += [Span("  ")] + linkSpans
+    case .connected:
+      left += stateSpans
+      right = figures
+    }
+    func width(_ spans: [Span]) -> Int { spans.reduce(0) { $0 + TextWidth.of($1.text, glyphs: glyphs) } }
+    let name = "PARLEY".count
+    let reasonRoom = model.status?.state.kind == .ok ? width(left) : min(width(left), max(24, room / 2))
+    while right.count > 1, reasonRoom + right.reduce(0, { $0 + width($1) + 3 }) > room { right.removeLast() }
+    if name + right.reduce(0, { $0 + width($1) + 3 }) > room { right = [] }
+    let rightWidth = right.reduce(0) { $0 + width($1) + 3 }
+    canvas.draw(left, row: 0, column: 1, in: line.inset(right: line.columns - 1 - max(name, room - rightWidth)))
+    var column = line.columns - clock.count - 1
+    for spans in right.reversed() {
+      column -= width(spans) + 3
+      canvas.draw(spans, row: 0, column: column, in: line)
+    }
+  }
+
+  private var linkSpans: [Span] {
+    let wait = max(0, (model.nextTry - model.now.steady + 999_999) / 1_000_000)
+    let next = model.isPending(.status) || wait == 0 ? "trying now" : "next try in \(wait)s"
+    switch model.link {
+    case .connecting(nil):
+      return [Span("connecting to \(model.settings.server)", .accent), Span("  \(sinceStart)", .muted)]
+    case .connecting(let failure?):
+      return [
+        Span("!! no server at \(model.settings.server)", .alarm), Span("  \(next)", .warning),
+        Span("  \(failure.message)", .muted),
+      ]
+    case .lost(let failure):
+      return [
+        Span("!! DISCONNECTED", .alarm), Span("  \(next)", .warning),
+        Span("  data \(Figures.age(model.age)) old", .warning),
+        Span("  \(failure.message)", .muted),
+      ]
+    case .refused(let failure):
+      return [Span("!! \(failure.code.uppercased())", .alarm), Span("  \(failure.message)", .warning)]
+    case .connected: return []
+    }
+  }
+
+  private var sinceStart: String { Figures.age(model.now.steady - model.startedAt.steady) }
+
+  private var stateSpans: [Span] {
+    guard let status = model.status else { return [] }
+    switch status.state.kind {
+    case .ok:
+      let up = Figures.age(status.time.microseconds &- status.startedAt.microseconds)
+      return [
+        Span(" " + drawable(status.version, glyphs: glyphs), .heading), Span("  \(model.settings.server)"),
+        Span("  up \(up)", .muted),
+      ]
+    case .degraded, .unavailable:
+      let word = status.state.kind == .degraded ? "DEGRADED" : "UNAVAILABLE"
+      return [
+        Span(" !! \(word)", .alarm),
+        Span("  " + drawable(status.state.reasons.joined(separator: " "), glyphs: glyphs, lineEnds: .joined), .warning),
+      ]
+    }
+  }
+
+  /// What needs an eye, the most important first.
+  private var figures: [[Span]] {
+    guard let status = model.status else { return [] }
+    let counts = status.counts
+    var live = [Span("\(Figures.count(counts.liveSessions)) live", counts.liveSessions > 0 ? .accent : .muted)]
+    if counts.stalledSessions > 0 { live.append(Span("  !! \(counts.stalledSessions) stalled", .alarm)) }
+    if model.isStale { live.insert(Span("stale \(Figures.age(model.age))  ", .warning), at: 0) }
+    let waiting = status.store.spool?.waiting
+    let save = status.latencies.save
+    return [
+      live,
+      [
+        Span("save p99 ", .muted),
+        Span(save.count == 0 ? "-" : Figures.latency(save.p99), save.p99 > 50_000 ? .warning : .ok),
+      ],
+      [
+        Span("spool ", .muted),
+        Span(waiting.map { Figures.count($0) } ?? "-", (waiting ?? 0) > 0 ? .warning : .muted),
+      ],
+    ]
+  }
+
+  /// The views, and how the list on the screen is made.
+  mutating func drawTabs() {
+    let line = layout.tabs
+    let isNarrow = line.columns < 76
+    var end = 0
+    for tab in Layout.tabSpans {
+      let isCurrent = tab.view == model.view
+      if isNarrow {
+        // Only the numbers, and the name of the view that is shown.
+        let text = isCurrent ? "[\(tab.text)]" : " \(tab.view.rawValue) "
+        end = canvas.draw(text, row: 0, column: end, in: line, style: isCurrent ? .accent : .muted)
+      } else {
+        let text = isCurrent ? "[\(tab.text)]" : " \(tab.text) "
+        end = canvas.draw(text, row: 0, column: tab.column - 1, in: line, style: isCurrent ? .accent : .muted)
+      }
+    }
+    var parts = listSpans
+    parts.append([Span("every \(Figures.decimals(Double(model.interval) / 1_000_000, 1))s", .muted)])
+    func width() -> Int { parts.reduce(0) { $0 + $1.reduce(0) { $0 + TextWidth.of($1.text, glyphs: glyphs) } + 2 } }
+    while end + 2 + width() > line.columns, !parts.isEmpty { parts.removeLast() }
+    var column = line.columns - width() + 1
+    for part in parts { column = canvas.draw(part, row: 0, column: column, in: line) + 2 }
+  }
+
+  private var listSpans: [[Span]] {
+    func filter(_ text: String, _ isInverted: Bool) -> [Span] {
+      let shown = TextWidth.truncated(text, to: 16, glyphs: glyphs)
+      return text.isEmpty
+        ? [Span("filter:-", .muted)]
+        : [Span("filter:", .muted), Span((isInverted ? "!" : "") + shown, .accent)]
+    }
+    switch model.view {
+    case .sessions:
+      return [
+        filter(model.sessions.filter.text, model.sessions.isInverted),
+        [Span("sort:\(model.sessions.sort.name) \(model.sessions.isDescending ? glyphs.down : glyphs.up)", .muted)],
+      ]
+    case .threads:
+      return [
+        filter(model.threads.filter.text, model.threads.isInverted),
+        [Span("sort:\(model.threads.sort.name) \(model.threads.isReversed ? glyphs.up : glyphs.down)", .muted)],
+      ]
+    case .events:
+      return [
+        filter(model.events.filter.text, model.events.isInverted), [Span("level:\(model.events.least) and up", .muted)],
+      ]
+    case .thread where model.thread?.needle.isEmpty == false:
+      return [filter(model.thread?.needle ?? "", false)]
+    case .thread, .health: return []
+    }
+  }
+}

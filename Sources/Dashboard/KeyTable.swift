@@ -1,0 +1,173 @@
+import TerminalCanvas
+
+/// Everything a user can do by name: with a key, or from the palette.
+enum Action: String, CaseIterable, Hashable {
+  case sessions, health, threads, thread, events
+  case help, palette, switchThread = "switch thread", search, back, leave = "up", quit, suspend, redraw
+  case pause, faster, slower, mouse, nextPane = "next pane", retry
+  case previous, next, first, last, pageUp = "page up", pageDown = "page down"
+  case open, filter, invert, sort, reverse = "reverse sort", nextAlert = "next alert", copy = "copy id", level
+  case older = "load older", follow, find, findNext = "find next", findPrevious = "find previous"
+  case previousBranch = "previous branch", nextBranch = "next branch", pickBranch = "pick branch", difference
+  case expand, raw, wrap, bare
+  case choose, complete, cancel
+}
+
+/// Where a key means something. Several scopes hold at once; the table has no key twice in those.
+enum Scope: String, CaseIterable, Hashable {
+  /// Also while something is being typed.
+  case always
+  case everywhere
+  /// Every list of rows.
+  case lists
+  /// The lists that can be ordered.
+  case sorted
+  case sessions, threads, thread, events, health
+  /// The help, and other texts that stand on top.
+  case text
+  /// While a line is being typed, with what it finds below.
+  case prompt
+}
+
+/// One row of the key table.
+struct Binding {
+  var keys: [Key]
+  var action: Action
+  var scope: Scope
+  /// For the help: what it does.
+  var help: String
+  /// For the footer, with its rank there: 1 falls away last. Nil stays in the help.
+  var footer: (text: String, rank: Int)?
+
+  init(_ keys: [Key], _ action: Action, _ scope: Scope, _ help: String, _ footer: (String, Int)? = nil) {
+    self.keys = keys
+    self.action = action
+    self.scope = scope
+    self.help = help
+    self.footer = footer.map { (text: $0.0, rank: $0.1) }
+  }
+
+  /// The keys for people: `Up/k`.
+  var keyText: String { keys.map(\.description).joined(separator: "/") }
+}
+
+/// The one table of keys: it is dispatched from, the footer and the help are made from it, and a test looks
+/// for keys that are bound twice.
+enum KeyTable {
+  static let bindings: [Binding] = always + everywhere + lists + views + thread + overlays
+
+  /// What a key does where these scopes hold.
+  static func action(of key: Key, in scopes: [Scope]) -> Action? {
+    for scope in scopes {
+      if let action = dispatch[scope]?[key] { return action }
+    }
+    return nil
+  }
+
+  private static let dispatch: [Scope: [Key: Action]] = bindings.reduce(into: [:]) { table, binding in
+    for key in binding.keys { table[binding.scope, default: [:]][key] = binding.action }
+  }
+
+  private static let always = [
+    Binding([.control("c")], .quit, .always, "quit, from anywhere"),
+    Binding([.control("z")], .suspend, .always, "back to the shell; fg returns"),
+    Binding([.control("l")], .redraw, .always, "draw everything again"),
+  ]
+
+  private static let everywhere = [
+    Binding([.character("1")], .sessions, .everywhere, "live sessions"),
+    Binding([.character("2")], .health, .everywhere, "persistence, targets, counts"),
+    Binding([.character("3")], .threads, .everywhere, "every conversation"),
+    Binding([.character("4")], .thread, .everywhere, "the open thread"),
+    Binding([.character("5")], .events, .everywhere, "the server's log"),
+    Binding([.tab], .nextPane, .everywhere, "next pane"),
+    Binding([.character("?")], .help, .everywhere, "this help", ("help", 2)),
+    Binding([.character(":")], .palette, .everywhere, "palette: views and actions by name", ("command", 4)),
+    Binding([.control("k")], .switchThread, .everywhere, "switch thread by title"),
+    Binding([.control("f")], .search, .everywhere, "full-text search"),
+    Binding([.backspace], .back, .everywhere, "the view before"),
+    Binding([.escape], .leave, .everywhere, "up one level"),
+    Binding([.character("q")], .quit, .everywhere, "quit", ("quit", 1)),
+    Binding([.character(" ")], .pause, .everywhere, "pause: nothing changes, nothing is read", ("pause", 8)),
+    Binding([.character("+")], .faster, .everywhere, "read more often"),
+    Binding([.character("-")], .slower, .everywhere, "read less often"),
+    Binding([.character("m")], .mouse, .everywhere, "mouse on or off (off: the terminal selects text)"),
+    Binding([.character("r")], .retry, .everywhere, "read again, now"),
+  ]
+
+  private static let lists = [
+    Binding([.up, .character("k")], .previous, .lists, "row above", ("select", 6)),
+    Binding([.down, .character("j")], .next, .lists, "row below"),
+    Binding([.home, .character("g")], .first, .lists, "first row"),
+    Binding([.end, .character("G")], .last, .lists, "last row"),
+    Binding([.pageUp], .pageUp, .lists, "page up"),
+    Binding([.pageDown], .pageDown, .lists, "page down"),
+    Binding([.enter], .open, .lists, "open", ("open", 3)),
+    Binding([.character("/")], .filter, .lists, "filter as you type; Enter keeps it, Esc drops it", ("filter", 5)),
+    Binding([.character("!")], .invert, .lists, "show what the filter leaves out"),
+    Binding([.character("y")], .copy, .lists, "copy the id", ("copy id", 9)),
+    Binding([.character("s")], .sort, .sorted, "sort by the next column", ("sort", 7)),
+    Binding([.character("S")], .reverse, .sorted, "turn the order around"),
+  ]
+
+  private static let views = [
+    Binding([.character("a")], .nextAlert, .sessions, "next session that is stalled", ("next alert", 10)),
+    Binding([.character("a")], .nextAlert, .events, "next warning or error", ("next alert", 10)),
+    Binding([.character("s")], .level, .events, "least level that is shown", ("level", 7)),
+    Binding([.up, .character("k")], .previous, .health, "line up", ("scroll", 3)),
+    Binding([.down, .character("j")], .next, .health, "line down"),
+    Binding([.pageUp], .pageUp, .health, "page up"),
+    Binding([.pageDown], .pageDown, .health, "page down"),
+    Binding([.home, .character("g")], .first, .health, "top"),
+    Binding([.end, .character("G")], .last, .health, "bottom"),
+  ]
+
+  private static let thread = [
+    Binding([.up, .character("k")], .previous, .thread, "message above", ("message", 3)),
+    Binding([.down, .character("j")], .next, .thread, "message below"),
+    Binding([.pageUp], .pageUp, .thread, "page up; loads older ones on the way"),
+    Binding([.pageDown], .pageDown, .thread, "page down"),
+    Binding([.character("L")], .older, .thread, "load older messages", ("older", 9)),
+    Binding([.home, .character("g")], .first, .thread, "jump to the oldest message"),
+    Binding([.end, .character("G")], .follow, .thread, "jump to the newest and follow", ("follow", 4)),
+    Binding([.enter], .expand, .thread, "whole message, or its start", ("expand", 5)),
+    Binding([.character("/")], .find, .thread, "find in the loaded messages", ("find", 7)),
+    Binding([.character("n")], .findNext, .thread, "next one found, upwards"),
+    Binding([.character("N")], .findPrevious, .thread, "the one found before, downwards"),
+    Binding([.character("[")], .previousBranch, .thread, "branch above in the tree"),
+    Binding([.character("]")], .nextBranch, .thread, "branch below in the tree"),
+    Binding([.character("B")], .pickBranch, .thread, "pick a branch", ("branch", 6)),
+    Binding([.character("d")], .difference, .thread, "difference to the parent branch", ("diff", 10)),
+    Binding([.character("o")], .raw, .thread, "the message as JSON"),
+    Binding([.character("w")], .wrap, .thread, "wrap long lines, or cut them"),
+    Binding([.character("v")], .bare, .thread, "bare: no frames, for copying with the mouse"),
+    Binding([.character("y")], .copy, .thread, "copy the message's id", ("copy id", 11)),
+  ]
+
+  private static let overlays = [
+    Binding([.up, .character("k")], .previous, .text, "line up", ("scroll", 2)),
+    Binding([.down, .character("j")], .next, .text, "line down"),
+    Binding([.pageUp], .pageUp, .text, "page up"),
+    Binding([.pageDown, .character(" ")], .pageDown, .text, "page down"),
+    Binding([.home, .character("g")], .first, .text, "top"),
+    Binding([.end, .character("G")], .last, .text, "bottom"),
+    Binding([.escape, .character("q"), .character("?"), .enter, .backspace], .cancel, .text, "close", ("close", 1)),
+    Binding([.enter], .choose, .prompt, "take it", ("take", 1)),
+    Binding([.escape], .cancel, .prompt, "never mind", ("cancel", 2)),
+    Binding([.tab], .complete, .prompt, "complete", ("complete", 4)),
+    Binding([.up, .control("p")], .previous, .prompt, "one up", ("choose", 3)),
+    Binding([.down, .control("n")], .next, .prompt, "one down"),
+    Binding([.pageUp], .pageUp, .prompt, "page up"),
+    Binding([.pageDown], .pageDown, .prompt, "page down"),
+  ]
+}
+
+extension Binding {
+  /// The footer's words for the keys: a pair of arrows is one thing.
+  var footerKeys: String {
+    switch action {
+    case .previous: "Up/Dn"
+    default: keys.last.map { keys[0].description.count == 1 ? keys[0].description : $0.description } ?? ""
+    }
+  }
+}

@@ -1,0 +1,192 @@
+import ConversationModel
+import TerminalCanvas
+
+extension DashboardModel {
+  /// The open thread's lines at the size of the screen.
+  var viewport: Viewport? {
+    guard let thread else { return nil }
+    let path = layout.path(isBare: thread.isBare)
+    return Viewport(thread: thread, width: path.columns, height: path.rows - 1, glyphs: glyphs)
+  }
+
+  /// Opens a conversation and follows it.
+  mutating func openThread(
+    _ id: ConversationID, title: String?, user: UserID?, sessionID: String?
+  ) -> [DashboardEffect] {
+    var effects: [DashboardEffect] = []
+    if thread?.id != id {
+      if let thread, thread.live != .off { effects.append(.detach) }
+      let isBare = thread?.isBare ?? false
+      let isWrapped = thread?.isWrapped ?? true
+      for slot in [Request.Slot.page, .branches, .detail, .difference] { requests[slot] = nil }
+      thread = ThreadState(id, title: title, user: user, sessionID: sessionID)
+      thread?.isWrapped = isWrapped
+      thread?.isBare = isBare
+      effects += go(to: .thread)
+      if isConnected { effects += loadThread(.latest) }
+      return effects
+    }
+    return go(to: .thread)
+  }
+
+  /// Reads a part of the path; the tree too, unless it is held.
+  mutating func loadThread(_ part: MessagePageRequest.Part, branch: BranchNumber? = nil) -> [DashboardEffect] {
+    guard isConnected, let open = thread else { return [] }
+    thread?.loading = part
+    var effects = [
+      ask(.page(open.id, branch: branch ?? open.branch, part, limit: Bounds.messagePage), .page)
+    ]
+    if open.conversation == nil || part == .latest, !isPending(.branches) {
+      effects.append(ask(.branches(open.id), .branches))
+    }
+    return effects
+  }
+
+  mutating func takePage(_ page: MessagePage) -> [DashboardEffect] {
+    guard var open = thread, page.conversation == open.id else { return [] }
+    let part = open.loading
+    open.loading = nil
+    open.failure = nil
+    defer { catchUp(behind: page.version) }
+    open.head = max(page.headPosition, open.branch == page.branch ? open.head : 0)
+    let first = open.window.first
+    switch part {
+    case .before? where open.branch == page.branch:
+      guard open.window.prepend(page.messages) else { break }
+      thread = open
+      // The line that told of older messages has become the end of one: everything keeps its row.
+      if open.anchor.position == first - 1, let viewport {
+        thread?.anchor.line = viewport.height(of: first - 1) - 1
+      }
+      settleThread()
+      return []
+    case .after? where open.branch == page.branch:
+      _ = open.window.append(page.messages)
+      thread = open
+      settleThread()
+      return []
+    default:
+      return showPage(page, part, open)
+    }
+    thread = open
+    return []
+  }
+
+  /// Starts the window anew, at another place or on another branch.
+  private mutating func showPage(
+    _ page: MessagePage, _ part: MessagePageRequest.Part?, _ old: ThreadState
+  ) -> [DashboardEffect] {
+    var open = old
+    open.window = MessageWindow(page.messages)
+    open.branch = page.branch
+    open.head = page.headPosition
+    open.isLoaded = true
+    open.expanded = []
+    open.unseen = 0
+    open.version = max(open.version, page.version)
+    open.isFollowing = part == .latest || part == nil
+    switch part {
+    case .around(.position(let position)):
+      open.selected = max(open.window.first, min(position, open.window.last))
+      open.anchor = .init(position: open.selected, line: 0)
+      if open.selected == open.window.first, open.hasOlder { open.anchor.position -= 1 }
+    default:
+      open.selected = open.window.last
+      open.anchor = .init(position: open.window.last, line: 0)
+    }
+    open.branchCursor.select(
+      open.tree.row(of: page.branch) ?? 0, count: open.tree.rows.count, height: layout.branchRows)
+    thread = open
+    settleThread()
+    return reattach()
+  }
+
+  mutating func takeBranches(_ conversation: Conversation, _ branches: [Branch]) {
+    guard var open = thread, conversation.id == open.id else { return }
+    open.conversation = conversation
+    open.title = conversation.title
+    open.user = conversation.userID
+    open.sessionID = conversation.sessionID
+    open.tree = BranchTree(branches)
+    if let shown = open.branch, let branch = open.tree[shown] { open.head = max(open.head, branch.headPosition) }
+    open.branchCursor.select(
+      open.tree.row(of: open.branch ?? conversation.activeBranch) ?? 0, count: open.tree.rows.count,
+      height: layout.branchRows)
+    thread = open
+    settleThread()
+  }
+
+  /// Puts the screen where it belongs after anything has changed: to the end while following, else where it was.
+  mutating func settleThread() {
+    guard let viewport, let open = thread, !open.window.isEmpty else { return }
+    if open.isFollowing {
+      thread?.selected = open.window.last
+      thread?.anchor = viewport.bottom
+      thread?.unseen = 0
+    } else {
+      thread?.selected = max(open.window.first, min(open.selected, open.window.last))
+      thread?.anchor = viewport.settled(open.anchor)
+    }
+  }
+
+  // MARK: Moving
+
+  mutating func selectMessage(_ position: Position) -> [DashboardEffect] {
+    guard let viewport, let open = thread, !open.window.isEmpty else { return [] }
+    let selected = max(open.window.first, min(position, open.window.last))
+    thread?.selected = selected
+    thread?.anchor = viewport.settled(viewport.showing(selected, from: open.anchor))
+    // At the very top the line about older messages is worth its row.
+    if selected == open.window.first, position < open.window.first, open.hasOlder {
+      thread?.anchor = .init(position: open.window.first - 1, line: 0)
+    }
+    thread?.isFollowing = selected == open.window.last && !open.hasNewer && position >= selected
+    if thread?.isFollowing == true { settleThread() }
+    return loadNear(isUp: position < open.selected)
+  }
+
+  mutating func scrollThread(by lines: Int) -> [DashboardEffect] {
+    guard let viewport, let open = thread, !open.window.isEmpty else { return [] }
+    let anchor = viewport.settled(viewport.moved(open.anchor, by: lines))
+    thread?.anchor = anchor
+    let atEnd = anchor == viewport.bottom
+    if let shown = viewport.beginning(from: anchor) {
+      thread?.selected = max(shown.lowerBound, min(open.selected, shown.upperBound))
+      if anchor == open.anchor { thread?.selected = lines < 0 ? shown.lowerBound : shown.upperBound }
+    } else {
+      thread?.selected = max(open.window.first, min(anchor.position, open.window.last))
+    }
+    thread?.isFollowing = lines > 0 && atEnd && !open.hasNewer
+    if thread?.isFollowing == true { settleThread() }
+    return loadNear(isUp: lines < 0)
+  }
+
+  /// Reads on before the reader gets there.
+  private mutating func loadNear(isUp: Bool) -> [DashboardEffect] {
+    guard let open = thread, open.loading == nil, let viewport else { return [] }
+    if isUp, open.hasOlder, open.anchor.position - open.window.first <= viewport.height { return loadOlder() }
+    if !isUp, open.hasNewer, open.window.last - open.anchor.position <= 2 * viewport.height {
+      return loadThread(.after(.position(open.window.last)))
+    }
+    return []
+  }
+
+  mutating func loadOlder() -> [DashboardEffect] {
+    guard let open = thread, open.hasOlder, open.loading == nil else { return [] }
+    return loadThread(.before(.position(open.window.first)))
+  }
+
+  mutating func jumpToOldest() -> [DashboardEffect] {
+    guard let open = thread, open.isLoaded else { return [] }
+    guard open.hasOlder else { return selectMessage(open.window.first) }
+    return loadThread(.around(.position(1)))
+  }
+
+  mutating func follow() -> [DashboardEffect] {
+    guard let open = thread, open.isLoaded else { return [] }
+    if open.hasNewer { return loadThread(.latest) }
+    thread?.isFollowing = true
+    settleThread()
+    return reattach()
+  }
+}

@@ -1,0 +1,175 @@
+"""The dashboard on a real pseudoterminal over a real server: what an operator sees, and what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pexpect
+import pyte
+import pytest
+from websockets.sync.client import connect
+
+from harness import Native, Server, binary, new_user
+
+ENTER, LEAVE = b"\x1b[?1049h", b"\x1b[?1049l"
+HOSTILE = "\u202eevil \x1b[31mred"
+
+
+class Screen:
+    """The dashboard in a terminal of its own."""
+
+    def __init__(self, server: Server, *flags: str, rows: int = 36, columns: int = 120, **names: str) -> None:
+        self.written = b""
+        self.screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self.screen)
+        environment = {"PATH": os.environ["PATH"], "TERM": "xterm-256color", "LANG": "C.UTF-8", **names}
+        self.child = pexpect.spawn(
+            binary(), ["dashboard", "--data", str(server.data), "--server", f"http://127.0.0.1:{server.port}", *flags],
+            env=environment, dimensions=(rows, columns), timeout=10)
+        self.child.delaybeforesend = None
+
+    def __enter__(self) -> Screen:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.child.close(force=True)
+
+    @property
+    def text(self) -> str:
+        rows = (self.screen.buffer[row] for row in range(self.screen.lines))
+        return "\n".join("".join(row[column].data for column in range(self.screen.columns)) for row in rows)
+
+    def shows(self, text: str, seconds: float = 15) -> None:
+        """Reads until the screen shows the text."""
+        deadline = time.monotonic() + seconds
+        while text not in self.text:
+            assert time.monotonic() < deadline, f"no {text!r} in:\n{self.text}"
+            try:
+                self.read(0.2)
+            except pexpect.TIMEOUT:
+                continue
+
+    def read(self, seconds: float) -> None:
+        came = self.child.read_nonblocking(65_536, timeout=seconds)
+        self.written += came
+        self._stream.feed(came)
+
+    def press(self, keys: str) -> None:
+        self.child.send(keys)
+
+    def ended(self) -> int:
+        """Reads to the end; returns the exit code, or minus the signal."""
+        while True:
+            try:
+                self.read(10)
+            except pexpect.EOF:
+                break
+        self.child.wait()
+        return self.child.exitstatus if self.child.signalstatus is None else -self.child.signalstatus
+
+    def left_clean(self) -> bool:
+        tail = self.written[self.written.rindex(LEAVE):]
+        return self.written.count(ENTER) == self.written.count(LEAVE) == 1 and b"\x1b[?25l" not in tail
+
+
+@pytest.fixture
+def thread(own_server: Server) -> Iterator[tuple[Server, str]]:
+    """A server with a thread of 120 messages that a phone is attached to."""
+    user = new_user()
+    with Native(own_server, own_server.token(user)) as native:
+        body: dict[str, Any] = {"session_id": "trip", "title": "Plan a weekend in Oslo"}
+        conversation = native.ask("POST", "/v1/conversations", body).json["conversation"]["id"]
+        native.append_all(conversation, [f"message {number} {HOSTILE}" for number in range(1, 121)])
+    with connect(f"ws://127.0.0.1:{own_server.port}/v1/live", subprotocols=["parley.v1"], user_agent_header="phone",
+                 additional_headers={"Authorization": f"Bearer {own_server.token(user)}"}) as socket:
+        socket.send(json.dumps({"type": "attach", "conversation_id": conversation}))
+        socket.recv()
+        yield own_server, conversation
+
+
+def test_an_operator_walks_through_the_views(thread: tuple[Server, str]) -> None:
+    server, _ = thread
+    with Screen(server) as screen:
+        screen.shows("1 live")
+        screen.shows("Plan a weekend in Oslo")
+        screen.shows("phone attached")
+        screen.press("2")
+        screen.shows("commit+sync")
+        screen.press("5")
+        screen.shows("listening")
+        screen.press("3")
+        screen.shows("> >>  ")
+        screen.shows("MADE")
+        screen.shows(" 120 ")
+        screen.press("\r")
+        screen.shows("#120 ")
+        screen.press("g")
+        screen.shows("#1 user")
+        screen.press("?")
+        screen.shows("Keys")
+        screen.press("\x1b")
+        time.sleep(0.2)
+        screen.press("q")
+        assert screen.ended() == 0 and screen.left_clean()
+
+
+def test_a_new_message_is_followed(thread: tuple[Server, str]) -> None:
+    server, conversation = thread
+    with Screen(server) as screen:
+        screen.shows("Plan a weekend in Oslo")
+        screen.press("\r")
+        screen.shows("#120 ")
+        screen.shows("following")
+        with Native(server, server.service_key) as native:
+            said = native.append(conversation, {"role": "assistant", "content": "The ferry runs in November."})
+            assert said.status == 201
+        screen.shows("The ferry runs in November.")
+
+
+def test_it_outlives_its_server(own_server: Server) -> None:
+    with Screen(own_server, rows=24, columns=80) as screen:
+        screen.shows("Nobody is connected.")
+        own_server.kill9()
+        screen.shows("DISCONNECTED", 6)
+        own_server.restart()
+        screen.shows("Nobody is connected.", 10)
+        screen.shows("0 live", 10)
+        assert "DISCONNECTED" not in screen.text
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGSEGV])
+def test_a_signal_leaves_the_terminal_clean(server: Server, number: signal.Signals) -> None:
+    with Screen(server, SWIFT_BACKTRACE="enable=no") as screen:
+        screen.shows("PARLEY 0.1.0")
+        os.kill(screen.child.pid, number)
+        screen.ended()
+        assert screen.left_clean()
+
+
+def test_hostile_text_reaches_no_terminal(thread: tuple[Server, str]) -> None:
+    server, _ = thread
+    with Screen(server) as screen:
+        screen.shows("Plan a weekend in Oslo")
+        screen.press("\r")
+        screen.shows("#120 ")
+        screen.shows("evil")
+        assert b"\x1b[31mred" not in screen.written and "\u202e".encode() not in screen.written
+
+
+def test_lines_are_printed_where_there_is_no_screen(thread: tuple[Server, str]) -> None:
+    server, _ = thread
+    printed = server.run("dashboard", "--once", "--server", f"http://127.0.0.1:{server.port}")
+    assert printed.returncode == 0, printed.stderr
+    assert "Plan a weekend in Oslo" in printed.stdout and "1 live" in printed.stdout
+    assert "\x1b" not in printed.stdout
+    refused = server.run("dashboard", "--server", f"http://127.0.0.1:{server.port}")
+    assert refused.returncode == 64 and "--once" in refused.stderr
+    dumb = subprocess.run(["script", "-qec", f"TERM=dumb {binary()} dashboard --data {server.data}", "/dev/null"],
+                          capture_output=True, text=True, timeout=20, check=False)
+    assert dumb.returncode == 64 and "--once" in dumb.stdout
