@@ -11,15 +11,14 @@ final class RawServer: Sendable {
 
   /// - Parameter serve: Gets the descriptor of the n-th connection, from 0; it is closed behind it.
   init(_ serve: @escaping @Sendable (_ connection: Int32, _ number: Int) -> Void) throws {
-    let listening = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    let free = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     var address = loopback(port: 0)
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let isListening = withUnsafeMutablePointer(to: &address) { pointer in
-      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { name in
-        bind(listening, name, length) == 0 && listen(listening, 16) == 0 && getsockname(listening, name, &length) == 0
-      }
-    }
-    try #require(isListening)
+    try #require(Self.bound(free, &address))
+    Glibc.close(free)
+    // Bound by its number: a port that the system chose is given back with the shutdown, and the server of
+    // another test might answer in the place of one that is gone.
+    let listening = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    try #require(Self.bound(listening, &address) && listen(listening, 16) == 0)
     descriptor = listening
     port = Int(in_port_t(bigEndian: address.sin_port))
     startThread {
@@ -30,6 +29,16 @@ final class RawServer: Sendable {
         serve(connection, number)
         Glibc.close(connection)
         number += 1
+      }
+    }
+  }
+
+  /// Binds a socket, and says to which address.
+  private static func bound(_ descriptor: Int32, _ address: inout sockaddr_in) -> Bool {
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    return withUnsafeMutablePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { name in
+        bind(descriptor, name, length) == 0 && getsockname(descriptor, name, &length) == 0
       }
     }
   }
