@@ -95,33 +95,73 @@ extension Aliases {
     }
   }
 
-  /// In front of the position or id in a cursor of a degraded page.
-  static let cursorMark = "degraded-"
-
-  /// Also reads the cursors of degraded pages, which are positions or ids of messages.
-  func resolve(_ part: MessagePageRequest.Part) -> MessagePageRequest.Part {
-    func anchor(_ anchor: MessagePageRequest.Anchor) -> MessagePageRequest.Anchor {
+  /// Also reads the cursors of degraded pages.
+  ///
+  /// - Throws: `.invalid` for such a cursor of another conversation.
+  func resolve(
+    _ part: MessagePageRequest.Part, in conversation: ConversationKey
+  ) throws(ConversationError) -> MessagePageRequest.Part {
+    func anchor(_ anchor: MessagePageRequest.Anchor) throws(ConversationError) -> MessagePageRequest.Anchor {
       switch anchor {
-      case .position: anchor
-      case .message(let id): .message(resolve(id))
+      case .position: return anchor
+      case .message(let id): return .message(resolve(id))
       case .cursor(let text):
-        // Marked, because a bare position or id is no cursor of any store.
-        if !text.hasPrefix(Self.cursorMark) {
-          anchor
-        } else if let id = MessageID(text.dropFirst(Self.cursorMark.count)) {
-          .message(resolve(id))
-        } else if let position = UInt32(text.dropFirst(Self.cursorMark.count)) {
-          .position(Int(position))
-        } else {
-          anchor
+        guard let cursor = DegradedCursor(text) else { return anchor }
+        if case .id(let id) = conversation, resolve(cursor.conversation) != id {
+          throw .damagedCursor()
+        }
+        return switch cursor.place {
+        case .position(let position): .position(position)
+        case .message(let id): .message(resolve(id))
         }
       }
     }
-    return switch part {
-    case .latest: part
-    case .before(let place): .before(anchor(place))
-    case .after(let place): .after(anchor(place))
-    case .around(let place): .around(anchor(place))
+    switch part {
+    case .latest: return part
+    case .before(let place): return .before(try anchor(place))
+    case .after(let place): return .after(try anchor(place))
+    case .around(let place): return .around(try anchor(place))
+    }
+  }
+}
+
+/// A place in a degraded page, which is good in the store's pages too: a message by its position, or by its
+/// id where it has none yet.
+///
+/// The text is `s`, the conversation's id, a point, and the place. The store's own cursors begin otherwise.
+struct DegradedCursor {
+  enum Place {
+    case position(Position)
+    case message(MessageID)
+  }
+
+  let conversation: ConversationID
+  let place: Place
+
+  init(_ message: Message) {
+    conversation = message.conversationID
+    place = message.durability == .stored ? .position(message.position) : .message(message.id)
+  }
+
+  /// Nil for anything but `text` of another one.
+  init?(_ text: String) {
+    let parts = text.utf8.count <= 80 ? text.dropFirst().split(separator: ".", omittingEmptySubsequences: false) : []
+    guard text.first == "s", parts.count == 2, let conversation = ConversationID(parts[0]) else { return nil }
+    self.conversation = conversation
+    if let id = MessageID(parts[1]) {
+      place = .message(id)
+    } else if let position = Int(parts[1]), position > 0 {
+      place = .position(position)
+    } else {
+      return nil
+    }
+    guard self.text == text else { return nil }
+  }
+
+  var text: String {
+    switch place {
+    case .position(let position): "s\(conversation).\(position)"
+    case .message(let id): "s\(conversation).\(id)"
     }
   }
 }

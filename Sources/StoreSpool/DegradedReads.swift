@@ -143,10 +143,9 @@ extension SpoolStore {
     try validatePageLimit(page.limit)
     try path.conversation.validate()
     var (path, page) = (path, page)
-    state.withLock { state in
-      path.conversation = state.aliases.resolve(path.conversation)
-      page.part = state.aliases.resolve(page.part)
-    }
+    let aliases = state.withLock { $0.aliases }
+    path.conversation = aliases.resolve(path.conversation)
+    page.part = try aliases.resolve(page.part, in: path.conversation)
     if let fresh = fresh(path.conversation, as: principal) {
       return try await remembered(fresh.id, path, page)
     }
@@ -291,9 +290,7 @@ private struct Tail {
 
   /// Names a message so that a page can start there, now and when the store is back.
   func cursor(_ index: Int) -> String? {
-    guard messages.indices.contains(index) else { return nil }
-    let message = messages[index]
-    return Aliases.cursorMark + (message.durability == .stored ? "\(message.position)" : message.id.description)
+    messages.indices.contains(index) ? DegradedCursor(messages[index]).text : nil
   }
 }
 

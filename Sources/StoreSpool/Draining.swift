@@ -1,5 +1,6 @@
 import ConversationModel
 import StoreSQL
+import StoreSQLite
 import Synchronization
 
 extension SpoolStore {
@@ -29,12 +30,13 @@ extension SpoolStore {
   /// Nobody waits for a store that does not answer: what it has not done in time counts as unknown.
   private func giveUp() {
     state.withLock { $0.opened }?.store.giveUp(olderThan: rules.command)
+    file.driver.giveUp(olderThan: rules.command)
   }
 
   /// Whether the store is back.
   private func look() async {
     let (opened, isDown, hasWork) = state.withLock { state in
-      (state.opened, state.outage != nil || state.isUnreadable, !state.backlog.isEmpty)
+      (state.opened, state.outage != nil || state.isUnreadable, !state.backlog.isEmpty || state.isUnsure)
     }
     guard let opened else {
       do { try await openStore() } catch {
@@ -50,9 +52,8 @@ extension SpoolStore {
       } catch {
         state.withLock { if $0.outage != nil { $0.outage = error.message } }
       }
-    } else if hasWork {
-      drain()
     }
+    if hasWork { drain() }
     if !state.withLock({ $0.unpurged.isEmpty }) { await purge() }
   }
 
@@ -72,6 +73,14 @@ extension SpoolStore {
     var after = 0
     var isHeldUp = false
     defer { state.withLock { $0.backlog.endFinishing() }.forEach { $0.resume() } }
+    let wasUnsure = state.withLock { state in
+      defer { state.isUnsure = false }
+      return state.isUnsure
+    }
+    // Behind this write, whatever was handed to the file before is in it or never will be.
+    if wasUnsure, (try? await file.driver.write { _ in }) == nil {
+      return state.withLock { $0.isUnsure = true }
+    }
     while !Task.isCancelled {
       let (store, generations) = state.withLock { state in
         (state.outage == nil ? state.opened?.store : nil, state.backlog.generations)

@@ -52,6 +52,8 @@ public final class SpoolStore: Store {
     var aliases = Aliases()
     var deadLetters = 0
     var drained = 0
+    /// Whether the file may hold records that nobody counts, because their commit seemed to fail.
+    var isUnsure = false
     var hasSeenStore = false
     /// Conversations that were erased: nothing more of them gets into the spool.
     var erased: Set<ConversationID> = []

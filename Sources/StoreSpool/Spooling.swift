@@ -201,7 +201,6 @@ extension SpoolStore {
         state.backlog.settle(reservation, as: state.aliases.resolve(id), isKept: isKept)
       }
       waiters.forEach { $0.resume() }
-      // Also after a failure: what a failed commit left behind must be found.
       drain()
     }
     do {
@@ -210,6 +209,8 @@ extension SpoolStore {
       }
       kept = try await file.keep(record, names: names, check: check)
     } catch {
+      // Nobody was told so, but it may be there all the same.
+      if !(error is ConversationError) { state.withLock { $0.isUnsure = true } }
       throw Self.refusal(error)
     }
     if case .earlier(let earlier) = kept { return earlier }

@@ -78,8 +78,15 @@ import Wire
       let again = try read { $0.page(page) }.messagePage(of: id)
       #expect(again.conversation == id && again.messages == page.messages && again.forks == forks)
       #expect(again.branch == 1 && again.before == before && again.after == after && again.rest == nil)
-      #expect(again.headPosition == 5 && again.version == 6)
+      #expect(again.headPosition == 5 && again.version == 6 && !again.isDegraded)
     }
+    var spooled = Self.messages[0]
+    (spooled.durability, spooled.position) = (.spooled, 0)
+    let degraded = MessagePage(
+      conversation: id, messages: [Self.messages[1], spooled], forks: [], branch: 1, before: nil, after: nil,
+      headPosition: 5, version: 6, isDegraded: true)
+    let shown = try read { $0.page(degraded) }.messagePage(of: id)
+    #expect(shown.isDegraded && shown.messages == degraded.messages)
     let changes = Changes(
       changes: [
         .init(version: 1, row: .branch(Self.branches[1])), .init(version: 2, row: .message(Self.messages[0])),

@@ -64,6 +64,14 @@ import Testing
         Path(.defaultOrLatest(conversation.userID)), MessagePageRequest(limit: 1),
         as: .user(conversation.userID))
       #expect(latest.messages.map(\.content) == ["52"])
+      // Those of another conversation are none of this one's, up or down.
+      let other = DegradedCursor(
+        Message(
+          id: MessageID(high: 1, low: 1), clientID: nil, conversationID: ConversationID(high: 1, low: 1), branch: 0,
+          position: 45, role: .user, content: "", intent: nil, confidence: nil, entities: .emptyObject,
+          metadata: .emptyObject, status: .complete, revision: 1, createdAt: Timestamp(microseconds: 0), editedAt: nil)
+      ).text
+      #expect(await code { _ = try await bench.spool.page(conversation, .before(.cursor(other))) } == .invalid)
       // The cursors are good when the store is back.
       bench.faults.fail(.none)
       try await bench.settled()
