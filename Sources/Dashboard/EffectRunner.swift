@@ -80,7 +80,9 @@ final class EffectRunner: Sendable {
   private func ask(_ query: Query) async throws(ConversationError) -> Answer {
     switch query {
     case .status: return .status(try await live.status(as: principal))
-    case .sessions: return try await sessions()
+    case .sessions:
+      let (sessions, isPart) = try await live.allSessions(as: principal)
+      return .sessions(sessions, isPart: isPart)
     case .log(let number):
       return .log(try await live.log(since: number, limit: Limits.pageItems.upperBound, as: principal))
     case .conversations(let filter, let cursor, let limit):
@@ -101,18 +103,6 @@ final class EffectRunner: Sendable {
       let before = try await store.messages(Path(.id(id), branch: parent), request, as: principal)
       return .difference(before, try await store.messages(Path(.id(id), branch: branch), request, as: principal))
     }
-  }
-
-  private func sessions() async throws(ConversationError) -> Answer {
-    var found: [LiveSession] = []
-    var cursor: String?
-    repeat {
-      let request = PageRequest(limit: Limits.pageItems.upperBound, cursor: cursor)
-      let page = try await live.sessions(request, as: principal)
-      found += page.items
-      cursor = page.next
-    } while cursor != nil && found.count < Bounds.sessions
-    return .sessions(found, isPart: cursor != nil)
   }
 
   // MARK: Following
@@ -147,5 +137,20 @@ final class EffectRunner: Sendable {
     } catch {
       mailbox.post(.live(.ended(Failure(error)), serial: serial))
     }
+  }
+}
+
+extension LiveSource {
+  /// The live sessions, `Bounds.sessions` at most, and whether there are more.
+  func allSessions(as principal: Principal) async throws(ConversationError) -> ([LiveSession], isPart: Bool) {
+    var sessions: [LiveSession] = []
+    var cursor: String?
+    repeat {
+      let page = try await self.sessions(
+        PageRequest(limit: Limits.pageItems.upperBound, cursor: cursor), as: principal)
+      sessions += page.items
+      cursor = page.next
+    } while cursor != nil && sessions.count < Bounds.sessions
+    return (sessions, cursor != nil)
   }
 }

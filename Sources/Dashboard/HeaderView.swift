@@ -8,22 +8,24 @@ extension Screen {
     let clock = model.isPaused ? "PAUSED" : Figures.clock(model.now.wall, offset: model.now.offset)
     canvas.draw(
       clock, row: 0, column: line.columns - clock.count - 1, in: line, style: model.isPaused ? .warning : .plain)
-    let room = line.columns - clock.count - 5
-    var left = [Span("PARLEY", .heading)]
-    var right: [[Span]] = []
-    switch model.link {
-    case .connecting, .lost, .refused: left += [Span("  ")] + linkSpans
-    case .connected:
-      left += stateSpans
-      right = figures
-    }
     func width(_ spans: [Span]) -> Int { spans.reduce(0) { $0 + TextWidth.of($1.text, glyphs: glyphs) } }
-    let name = "PARLEY".count
-    let reasonRoom = model.status?.state.kind == .ok ? width(left) : min(width(left), max(24, room / 2))
-    while right.count > 1, reasonRoom + right.reduce(0, { $0 + width($1) + 3 }) > room { right.removeLast() }
-    if name + right.reduce(0, { $0 + width($1) + 3 }) > room { right = [] }
+    let room = line.columns - clock.count - 5
+    var right = model.isConnected ? figures : []
+    // The name and what is wrong stay whatever happens; the rest of the left side is cut where the right begins.
+    let (left, needed) = leftSpans
+    var used: Int { right.reduce(needed) { $0 + width($1) + 3 } }
+    while used > room, !right.isEmpty { right.removeLast() }
     let rightWidth = right.reduce(0) { $0 + width($1) + 3 }
-    canvas.draw(left, row: 0, column: 1, in: line.inset(right: line.columns - 1 - max(name, room - rightWidth)))
+    var kept: [Span] = []
+    for span in left {
+      let isLast = span == left.last
+      // Of several facts each is whole or not there; only a reason at the end may be cut.
+      guard width(kept + [span]) <= room - rightWidth || (isLast && span.style == .warning) else { break }
+      kept.append(span)
+    }
+    canvas.draw(kept, row: 0, column: 1, in: line.inset(right: line.columns - 1 - max(needed, room - rightWidth)))
+    // What needs an eye falls away last, and yet stands behind how many there are.
+    if right.count > 1, right[0].last?.style == .alarm { right.swapAt(0, 1) }
     var column = line.columns - clock.count - 1
     for spans in right.reversed() {
       column -= width(spans) + 3
@@ -31,25 +33,44 @@ extension Screen {
     }
   }
 
+  /// The left side, and how many of its columns must not be taken away.
+  private var leftSpans: (spans: [Span], needed: Int) {
+    let name = Span("PARLEY", .heading)
+    let rest = model.isConnected ? stateSpans : linkSpans
+    let isTrouble = !model.isConnected || model.status?.state.kind != .ok
+    guard isTrouble, let first = rest.first else {
+      // Which server it is stays too, where there is room for more than what needs an eye.
+      let kept = layout.size.columns < 60 ? [name] : [name] + rest.prefix(2)
+      return ([name] + rest, kept.reduce(0) { $0 + TextWidth.of($1.text, glyphs: glyphs) })
+    }
+    let reason = layout.size.columns < 60 ? 0 : rest.count > 1 ? min(30, TextWidth.of(rest[1].text, glyphs: glyphs)) : 0
+    return ([name] + rest, name.text.count + TextWidth.of(first.text, glyphs: glyphs) + reason)
+  }
+
   private var linkSpans: [Span] {
     let wait = max(0, (model.nextTry - model.now.steady + 999_999) / 1_000_000)
-    let next = model.isPending(.status) || wait == 0 ? "trying now" : "next try in \(wait)s"
+    let isTrying = model.isPending(.status) || wait == 0
+    let isNarrow = layout.size.columns < 60
+    let next = isTrying ? (isNarrow ? "..." : "trying now") : (isNarrow ? "\(wait)s" : "next try in \(wait)s")
     switch model.link {
     case .connecting(nil):
-      return [Span("connecting to \(model.settings.server)", .accent), Span("  \(sinceStart)", .muted)]
+      return [
+        Span(" connecting", .accent), Span(" to \(model.settings.server)", .accent), Span("  \(sinceStart)", .muted),
+      ]
     case .connecting(let failure?):
       return [
-        Span("!! no server at \(model.settings.server)", .alarm), Span("  \(next)", .warning),
-        Span("  \(failure.message)", .muted),
+        Span(" !! no server \(isNarrow ? next : "at \(model.settings.server)")", .alarm),
+        Span(isNarrow ? "" : "  \(next)", .warning), Span("  \(failure.message)", .warning),
       ]
     case .lost(let failure):
       return [
-        Span("!! DISCONNECTED", .alarm), Span("  \(next)", .warning),
-        Span("  data \(Figures.age(model.age)) old", .warning),
-        Span("  \(failure.message)", .muted),
+        Span(" !! DISCONNECTED \(isNarrow ? next : "")", .alarm), Span(isNarrow ? "" : " \(next)", .warning),
+        Span("  data \(Figures.age(model.age)) old", .muted), Span("  \(failure.message)", .warning),
       ]
     case .refused(let failure):
-      return [Span("!! \(failure.code.uppercased())", .alarm), Span("  \(failure.message)", .warning)]
+      return [
+        Span(" !! \(failure.code.uppercased())", .alarm), Span("  \(failure.message)", .warning),
+      ]
     case .connected: return []
     }
   }
@@ -78,12 +99,15 @@ extension Screen {
   private var figures: [[Span]] {
     guard let status = model.status else { return [] }
     let counts = status.counts
-    var live = [Span("\(Figures.count(counts.liveSessions)) live", counts.liveSessions > 0 ? .accent : .muted)]
-    if counts.stalledSessions > 0 { live.append(Span("  !! \(counts.stalledSessions) stalled", .alarm)) }
-    if model.isStale { live.insert(Span("stale \(Figures.age(model.age))  ", .warning), at: 0) }
+    var alerts: [Span] = []
+    if model.isStale { alerts.append(Span("stale \(Figures.age(model.age))", .warning)) }
+    if counts.stalledSessions > 0 {
+      alerts.append(Span((alerts.isEmpty ? "" : "  ") + "!! \(counts.stalledSessions) stalled", .alarm))
+    }
+    let live = [Span("\(Figures.count(counts.liveSessions)) live", counts.liveSessions > 0 ? .accent : .muted)]
     let waiting = status.store.spool?.waiting
     let save = status.latencies.save
-    return [
+    return (alerts.isEmpty ? [] : [alerts]) + [
       live,
       [
         Span("save p99 ", .muted),
@@ -109,7 +133,7 @@ extension Screen {
         end = canvas.draw(text, row: 0, column: end, in: line, style: isCurrent ? .accent : .muted)
       } else {
         let text = isCurrent ? "[\(tab.text)]" : " \(tab.text) "
-        end = canvas.draw(text, row: 0, column: tab.column - 1, in: line, style: isCurrent ? .accent : .muted)
+        end = max(end, canvas.draw(text, row: 0, column: tab.column - 1, in: line, style: isCurrent ? .accent : .muted))
       }
     }
     var parts = listSpans

@@ -51,7 +51,7 @@ struct HealthView {
   }
 
   private func line(_ name: String, _ value: String, _ style: Style = .plain, _ note: String = "") -> [Span] {
-    let pad = String(repeating: " ", count: max(1, 14 - name.count))
+    let pad = String(repeating: " ", count: max(1, 12 - name.count))
     return [Span(name + pad, .muted), Span(value, style)] + (note.isEmpty ? [] : [Span("  " + note, .muted)])
   }
 
@@ -72,7 +72,7 @@ struct HealthView {
         "oldest", store.queuedCommands == 0 ? "-" : Figures.duration(milliseconds: oldest),
         oldest > Limits.stalledMilliseconds ? .alarm : .plain))
     lines.append(line("batch", "\(Figures.decimals(store.batchCommands, 1))", .plain, "commands a commit"))
-    lines.append([Span("              ", .muted), Span("   p50    p95    p99    max", .heading)])
+    lines.append([Span("            ", .muted), Span("  p50   p95   p99   max", .heading)])
     lines.append(percentiles("commit+sync", store.commit))
     lines.append(percentiles("save", status.latencies.save))
     lines.append(percentiles("load", status.latencies.load))
@@ -101,11 +101,11 @@ struct HealthView {
   }
 
   private func percentiles(_ name: String, _ latency: Latency) -> [Span] {
-    let pad = String(repeating: " ", count: max(1, 14 - name.count))
-    guard latency.count > 0 else { return [Span(name + pad, .muted), Span("nothing in the last minute", .muted)] }
+    let pad = String(repeating: " ", count: max(1, 12 - name.count))
+    guard latency.count > 0 else { return [Span(name + pad, .muted), Span("nothing lately", .muted)] }
     let values = [latency.p50, latency.p95, latency.p99, latency.max].map { value in
       let text = Figures.latency(value)
-      return String(repeating: " ", count: max(0, 6 - text.count)) + text
+      return String(repeating: " ", count: max(0, 5 - text.count)) + text
     }
     return [Span(name + pad, .muted), Span(values.joined(separator: " "))]
   }
@@ -160,30 +160,32 @@ struct HealthView {
         "disk left", store.freeBytes.map(Figures.bytes) ?? "unknown",
         (store.freeBytes ?? .max) < 1_000_000_000 ? .alarm : .plain),
       line("readers", "\(store.readers)"),
-      line("commits", Figures.grouped(store.commits), .plain, "for \(Figures.grouped(store.commands)) commands"),
+      line("commits", Figures.grouped(store.commits), .plain, "of \(Figures.grouped(store.commands)) cmds"),
     ]
     if let held = status.statistics {
       lines.append(
         line(
-          "holds", "\(Figures.grouped(held.conversations)) threads", .plain, "\(Figures.grouped(held.messages)) msgs"))
+          "threads", Figures.grouped(held.conversations), .plain, "counted \(Figures.time(held.countedAt, at: moment))")
+      )
       lines.append(
-        line(
-          "largest", "\(Figures.grouped(held.largestMessages)) msgs", .plain,
-          "counted \(Figures.time(held.countedAt, at: moment))"))
+        line("messages", Figures.grouped(held.messages), .plain, "largest \(Figures.grouped(held.largestMessages))"))
     } else {
-      lines.append(line("holds", "not counted yet", .muted))
+      lines.append(line("threads", "not counted yet", .muted))
     }
     return store.warnings.prefix(2).map { [Span("!! ", .alarm), Span($0, .warning)] } + lines
   }
 
   private var spool: [[Span]] {
     guard let spool = status.store.spool else {
-      return [[Span("none: while the store is down nothing is taken", .muted)]]
+      return [
+        [Span("-- ", .muted), Span("none")], [Span("While the store is down,", .muted)],
+        [Span("nothing is taken.", .muted)],
+      ]
     }
     let age = spool.oldest.map { Figures.age(moment.wall.microseconds &- $0.microseconds) + " old" }
     return [
       spool.refusal.map { [Span("!! ", .alarm), Span($0, .warning)] } ?? [
-        Span("OK ", .ok), Span("takes messages when the store cannot"),
+        Span("OK ", .ok), Span("takes over when the store cannot"),
       ],
       line("waiting", Figures.grouped(spool.waiting), spool.waiting > 0 ? .warning : .plain, age ?? ""),
       line("drained", Figures.grouped(spool.drained)),
@@ -197,8 +199,8 @@ struct HealthView {
     let rates = status.rates
     return [
       line(
-        "rates", "\(Figures.count(rates.saves)) saves/s", .plain,
-        "\(Figures.count(rates.reads)) reads/s  \(Figures.count(rates.requests)) req/s"),
+        "per second", "\(Figures.count(rates.saves)) saves", .plain,
+        "\(Figures.count(rates.reads)) reads  \(Figures.count(rates.requests)) req"),
       line("saved", Figures.grouped(counts.saved), .plain, "spooled \(Figures.grouped(counts.spooled))"),
       line("failed", Figures.grouped(counts.failed), counts.failed > 0 ? .warning : .plain),
       line("requests", Figures.grouped(counts.requests), .plain, "5xx \(Figures.grouped(counts.errors))"),

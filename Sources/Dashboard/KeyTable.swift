@@ -9,7 +9,7 @@ enum Action: String, CaseIterable, Hashable {
   case open, filter, invert, sort, reverse = "reverse sort", nextAlert = "next alert", copy = "copy id", level
   case older = "load older", follow, find, findNext = "find next", findPrevious = "find previous"
   case previousBranch = "previous branch", nextBranch = "next branch", pickBranch = "pick branch", difference
-  case expand, raw, wrap, bare
+  case expand, raw, wrap, bare, write = "write"
   case choose, complete, cancel
 }
 
@@ -141,6 +141,7 @@ enum KeyTable {
     Binding([.character("o")], .raw, .thread, "the message as JSON"),
     Binding([.character("w")], .wrap, .thread, "wrap long lines, or cut them"),
     Binding([.character("v")], .bare, .thread, "bare: no frames, for copying with the mouse"),
+    Binding([.character("e"), .character("i")], .write, .thread, "why nothing can be written here"),
     Binding([.character("y")], .copy, .thread, "copy the message's id", ("copy id", 11)),
   ]
 
@@ -167,6 +168,7 @@ extension Binding {
   var footerKeys: String {
     switch action {
     case .previous: "Up/Dn"
+    case .cancel: "Esc"
     default: keys.last.map { keys[0].description.count == 1 ? keys[0].description : $0.description } ?? ""
     }
   }

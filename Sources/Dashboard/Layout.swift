@@ -70,7 +70,7 @@ struct Layout: Equatable {
   static var tabSpans: [(view: DashboardModel.View, text: String, column: Int)] {
     var column = 1
     return DashboardModel.View.allCases.map { view in
-      defer { column += view.title.count + 5 }
+      defer { column += view.title.count + 4 }
       return (view, "\(view.rawValue) \(view.title)", column)
     }
   }

@@ -23,8 +23,7 @@ struct MessageLayout {
   func text(of message: Message) -> [[Span]] {
     if thread.raw == message.id {
       guard let detail = thread.detail, detail.message.id == message.id else { return [[Span("loading", .muted)]] }
-      let json = RawMessage.text(detail.message)
-      return wrapped(json, width: textWidth, maxLines: Self.wholeLines, glyphs: glyphs).lines.map { [Span($0)] }
+      return broken(detail.json).lines.map { [Span($0)] }
     }
     if message.status == .deleted { return [[Span("(deleted; its place is kept)", .muted)]] }
     if message.content.isEmpty {
@@ -45,16 +44,19 @@ struct MessageLayout {
     } else {
       more = "\(Figures.bytes(max(0, message.content.utf8.count - shown))) more"
     }
-    let hint = " \(glyphs.ellipsis) \(more)\(textWidth >= 50 ? " (Enter expands)" : "")"
+    let hint = " \(more)\(textWidth >= 50 ? " (Enter expands)" : "")"
     let room = max(0, textWidth - TextWidth.of(hint, glyphs: glyphs))
     let last = lines[lines.count - 1]
-    let cutLast =
-      TextWidth.of(last, glyphs: glyphs) <= room ? last : TextWidth.truncated(last, to: room, glyphs: glyphs)
+    // Two blanks more than there are, so that the line always ends with an ellipsis.
+    let cutLast = TextWidth.truncated(
+      last + String(repeating: " ", count: room), to: min(room, TextWidth.of(last, glyphs: glyphs) + 2), glyphs: glyphs)
     return lines.dropLast().map { [Span($0)] } + [[Span(cutLast), Span(hint, .muted)]]
   }
 
   private func whole(_ message: Message) -> [[Span]] {
-    var lines = cut(message.content, Self.wholeLines).lines.map { [Span($0)] }
+    let (text, isCut) = cut(message.content, Self.wholeLines)
+    var lines = text.map { [Span($0)] }
+    if isCut { lines.append([Span("the rest is not shown here; y copies the message's id", .muted)]) }
     guard !thread.isBare, let detail = thread.detail, detail.message.id == message.id else { return lines }
     for revision in detail.revisions {
       lines.append([
@@ -65,8 +67,14 @@ struct MessageLayout {
     return lines
   }
 
+  /// All lines of a text.
+  private func broken(_ text: String) -> (lines: [String], isCut: Bool) {
+    LongTexts.shared.wrapped(text, width: textWidth, maxLines: Self.wholeLines, glyphs: glyphs)
+  }
+
   /// The lines of a text: broken to fit, or as they are, cut where the screen ends.
   private func cut(_ text: String, _ count: Int) -> (lines: [String], isCut: Bool) {
+    if thread.isWrapped, count == Self.wholeLines { return broken(text) }
     if thread.isWrapped { return wrapped(text, width: textWidth, maxLines: count, glyphs: glyphs) }
     var lines: [String] = []
     var rest = Substring(text)[...]

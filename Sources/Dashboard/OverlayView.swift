@@ -18,7 +18,7 @@ extension Screen {
   }
 
   private mutating func drawHelp(_ scroll: Int) {
-    let lines = HelpView.lines
+    let lines = HelpView.lines(layout.view)
     let rect = place(rows: HelpView.rows(layout), columns: 74)
     let height = rect.rows - 2
     let top = max(0, min(scroll, lines.count - height))
@@ -146,16 +146,21 @@ enum HelpView {
     (.prompt, "While typing"), (.text, "Help and differences"),
   ]
 
-  static let lines: [[Span]] = titles.flatMap { scope, title -> [[Span]] in
-    [[Span(title, .heading)]]
-      + KeyTable.bindings.filter { $0.scope == scope }.map { binding in
-        let keys = binding.keyText
-        return [Span("  " + keys + String(repeating: " ", count: max(1, 16 - keys.count)), .key), Span(binding.help)]
-      }
-      + [[]]
+  /// The keys of the view first, then everything else.
+  static func lines(_ view: DashboardModel.View) -> [[Span]] {
+    let own = DashboardModel.scopes(of: view)
+    let ordered = titles.filter { own.contains($0.0) } + titles.filter { !own.contains($0.0) }
+    return ordered.flatMap { scope, title -> [[Span]] in
+      [[Span(title, .heading)]]
+        + KeyTable.bindings.filter { $0.scope == scope }.map { binding in
+          let keys = binding.keyText
+          return [Span("  " + keys + String(repeating: " ", count: max(1, 16 - keys.count)), .key), Span(binding.help)]
+        }
+        + [[]]
+    }
   }
 
-  static func rows(_ layout: Layout) -> Int { min(layout.body.rows, lines.count + 2) }
+  static func rows(_ layout: Layout) -> Int { min(layout.body.rows, lines(layout.view).count + 2) }
   /// Lines by which the help can scroll.
-  static func height(_ layout: Layout) -> Int { max(0, lines.count - (rows(layout) - 2)) }
+  static func height(_ layout: Layout) -> Int { max(0, lines(layout.view).count - (rows(layout) - 2)) }
 }

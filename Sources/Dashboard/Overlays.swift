@@ -13,10 +13,11 @@ struct Palette: Equatable {
 
   /// What fits the line, for what is on the screen: names that begin so first.
   func entries(_ scopes: [Scope]) -> [Entry] {
-    var seen = Set<Action>()
-    let entries = KeyTable.bindings.filter {
-      scopes.contains($0.scope) && $0.action != .palette && seen.insert($0.action).inserted
-    }.map { Entry(action: $0.action, help: $0.help, keys: $0.keyText) }
+    var seen: Set<Action> = [.palette, .write, .previous, .next, .first, .last, .pageUp, .pageDown]
+    // What the view itself offers comes first: nobody wants to quit by pressing Enter once too often.
+    let entries = scopes.flatMap { scope in KeyTable.bindings.filter { $0.scope == scope } }
+      .filter { seen.insert($0.action).inserted }
+      .map { Entry(action: $0.action, help: $0.help, keys: $0.keyText) }
     let wanted = input.text.lowercased()
     guard !wanted.isEmpty else { return entries }
     let scored = entries.enumerated().compactMap { index, entry -> (Int, Int, Entry)? in

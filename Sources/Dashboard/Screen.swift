@@ -41,7 +41,7 @@ struct Screen {
     case .events: drawEvents()
     }
     // What is older than it should be is not to be taken for what is.
-    if model.isStale, model.view != .thread {
+    if model.isStale || !model.isConnected, model.view != .thread {
       canvas.restyle(layout.body) { $0.role == .border || $0.role == .heading ? $0 : $0.dimmed }
     }
   }

@@ -15,15 +15,9 @@ public enum SessionsPrinter {
     glyphs: Glyphs = .unicode, moment: Moment
   ) async throws(ConversationError) -> String {
     let status = try await live.status(as: principal)
-    var sessions: [LiveSession] = []
-    var cursor: String?
-    repeat {
-      let page = try await live.sessions(PageRequest(limit: Limits.pageItems.upperBound, cursor: cursor), as: principal)
-      sessions += page.items
-      cursor = page.next
-    } while cursor != nil && sessions.count < Bounds.sessions
+    let (sessions, isPart) = try await live.allSessions(as: principal)
     return text(
-      status, sessions, isPart: cursor != nil, settings: settings, columns: columns, glyphs: glyphs, moment: moment)
+      status, sessions, isPart: isPart, settings: settings, columns: columns, glyphs: glyphs, moment: moment)
   }
 
   static func text(

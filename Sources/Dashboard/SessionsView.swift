@@ -3,8 +3,8 @@ import TerminalCanvas
 
 extension Screen {
   static let sessionColumns: [Table.Column] = [
-    .init("ST", 2, rank: 1), .init("USER", 8, rank: 4), .init("SESSION", 12, rank: 2),
-    .init("CONVERSATION", 12, rank: 1, isFlexible: true), .init("CONN", 4, rank: 5, align: .right),
+    .init("ST", 2, rank: 1), .init("USER", 8, rank: 4), .init("SESSION", 10, rank: 2),
+    .init("CONVERSATION", 17, rank: 1, isFlexible: true), .init("CONN", 4, rank: 5, align: .right),
     .init("MSGS", 5, rank: 7, align: .right), .init("TOK/S", 5, rank: 8, align: .right),
     .init("PEND", 4, rank: 6, align: .right), .init("LAG", 5, rank: 3, align: .right),
   ]
@@ -47,7 +47,8 @@ extension Screen {
       return say(
         [
           [Span("Nobody is connected.", .heading)],
-          [Span("Clients appear here as they attach; "), Span("3", .key), Span(" shows every thread.")],
+          [Span("Clients appear here as they attach.")],
+          [Span("3", .key), Span(" shows every thread", .muted)],
         ], in: inside)
     }
     guard !state.rows.isEmpty else { return sayNoHit(state.filter.text, state.isInverted, "session", in: inside) }
@@ -60,7 +61,7 @@ extension Screen {
   }
 
   mutating func sayNoHit(_ text: String, _ isInverted: Bool, _ noun: String, in rect: Rect) {
-    let shown = TextWidth.truncated(text, to: max(4, rect.columns - 40), glyphs: glyphs)
+    let shown = TextWidth.truncated(text, to: max(4, rect.columns - 24), glyphs: glyphs)
     say(
       [
         [Span("No \(noun) \(isInverted ? "without" : "with") \""), Span(shown, .accent), Span("\".")],
@@ -123,7 +124,7 @@ extension Screen {
       lines.append([Span("--  ", .muted), Span("spool   "), Span("none", .muted)])
     }
     lines.append([
-      Span("    writes ", .muted), Span("\(Figures.count(status.rates.saves))/s"), Span("  reads ", .muted),
+      Span("writes ", .muted), Span("\(Figures.count(status.rates.saves))/s"), Span("  reads ", .muted),
       Span("\(Figures.count(status.rates.reads))/s"),
     ])
     if status.counts.stalledSessions > 0 {
@@ -204,14 +205,16 @@ extension Screen {
       lines.append([Span("loading its last messages", .muted)])
     } else if let messages = preview?.messages {
       if messages.isEmpty { lines.append([Span("no messages yet", .muted)]) }
-      lines += messages.suffix(max(0, inside.rows - lines.count)).map(previewLine)
+      let digits = messages.last.map { "\($0.position)".count } ?? 1
+      lines += messages.suffix(max(0, inside.rows - lines.count)).map { previewLine($0, digits) }
     }
     for (row, line) in lines.prefix(inside.rows).enumerated() {
       canvas.draw(line, row: row, column: 1, in: inside.inset(right: 1))
     }
   }
 
-  private func previewLine(_ message: Message) -> [Span] {
+  private func previewLine(_ message: Message, _ digits: Int) -> [Span] {
+    let number = "#\(message.position)"
     let role = message.role.rawValue
     let text =
       switch message.status {
@@ -221,7 +224,7 @@ extension Screen {
       }
     let clock = Figures.clock(message.createdAt, offset: model.now.offset).prefix(5)
     return [
-      Span("#\(message.position) ", .muted),
+      Span(number + String(repeating: " ", count: max(0, digits + 1 - number.count)) + " ", .muted),
       Span(role + String(repeating: " ", count: max(1, 11 - role.count)), MessageLayout.style(of: message.role)),
       Span("\(clock)  ", .muted), Span(text),
     ]

@@ -34,9 +34,15 @@ struct Table {
   private static let margin = 2
   private static let gap = 2
 
+  /// Numbers stand close: their names are longer than most of them.
+  private static func gap(_ column: Column, after before: Column) -> Int {
+    column.align == .right && before.align == .right ? 1 : gap
+  }
+
   init(_ columns: [Column], width: Int) {
     var kept = Array(columns.enumerated())
-    func needed() -> Int { kept.reduce(Self.margin) { $0 + $1.element.width + Self.gap } - Self.gap + 1 }
+    func gaps() -> [Int] { [0] + zip(kept.dropFirst(), kept).map { Self.gap($0.element, after: $1.element) } }
+    func needed() -> Int { kept.reduce(Self.margin + 1) { $0 + $1.element.width } + gaps().reduce(0, +) }
     while kept.count > 1, needed() > width,
       let last = kept.indices.max(by: { kept[$0].element.rank < kept[$1].element.rank })
     {
@@ -46,14 +52,16 @@ struct Table {
     var flexible = kept.filter(\.element.isFlexible).count
     var left = surplus
     var start = Self.margin
-    fields = kept.map { index, column in
+    fields = zip(kept, gaps()).map { kept, gap in
+      let (index, column) = kept
+      start += gap
       var columns = column.width
       if column.isFlexible {
         columns += left / flexible
         left -= left / flexible
         flexible -= 1
       }
-      defer { start += columns + Self.gap }
+      defer { start += columns }
       return Field(index: index, column: column, start: start, width: max(0, min(columns, width - start - 1)))
     }
   }

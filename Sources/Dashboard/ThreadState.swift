@@ -19,8 +19,16 @@ struct ThreadState: Equatable {
   }
 
   struct Detail: Equatable {
-    var message: Message
-    var revisions: [Revision]
+    let message: Message
+    let revisions: [Revision]
+    /// The message as it is read by programs.
+    let json: String
+
+    init(_ message: Message, _ revisions: [Revision]) {
+      self.message = message
+      self.revisions = revisions
+      json = RawMessage.text(message)
+    }
   }
 
   let id: ConversationID

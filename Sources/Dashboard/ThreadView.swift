@@ -70,7 +70,7 @@ extension Screen {
 
   private func liveSpans(_ thread: ThreadState) -> [Span] {
     switch thread.live {
-    case .attached: [Span(">>", .accent), Span(" live, changes come by themselves", .muted)]
+    case .attached: [Span(">>", .accent), Span(" live: follows by itself", .muted)]
     case .attaching: [Span("..", .muted), Span(" attaching", .muted)]
     case .lost: [Span("!!", .warning), Span(" not live, attaching again", .warning)]
     case .off: [Span("..", .muted), Span(" not live", .muted)]

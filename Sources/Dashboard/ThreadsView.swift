@@ -4,7 +4,7 @@ import TerminalCanvas
 extension Screen {
   private static let threadColumns: [Table.Column] = [
     .init("ST", 2, rank: 1), .init("USER", 8, rank: 4), .init("SESSION", 14, rank: 3),
-    .init("CONVERSATION", 16, rank: 1, isFlexible: true), .init("MSGS", 5, rank: 5, align: .right),
+    .init("CONVERSATION", 24, rank: 1, isFlexible: true), .init("MSGS", 5, rank: 5, align: .right),
     .init("BRANCHES", 8, rank: 6, align: .right), .init("ACTIVITY", 8, rank: 2, align: .right),
     .init("MADE", 16, rank: 7),
   ]
@@ -29,7 +29,8 @@ extension Screen {
       return say(
         [
           [Span("There are no conversations yet.", .heading)],
-          [Span("The first message makes one: "), Span("POST /v1/conversations", .accent), Span(".")],
+          [Span("A client makes the first one:")],
+          [Span("POST /v1/conversations", .accent)],
         ], in: inside)
     }
     let table = Table(Self.threadColumns, width: inside.columns)

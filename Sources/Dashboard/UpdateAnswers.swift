@@ -33,7 +33,7 @@ extension DashboardModel {
       takeBranches(conversation, branches)
       return []
     case (.detail, .detail(let detail, let revisions)):
-      thread?.detail = ThreadState.Detail(message: detail.message, revisions: revisions)
+      thread?.detail = ThreadState.Detail(detail.message, revisions)
       settleThread()
       return []
     case (.difference, .difference(let parent, let own)):

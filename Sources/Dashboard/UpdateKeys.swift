@@ -74,6 +74,7 @@ extension DashboardModel {
     case .expand: return thread?.isInBranches == true ? show(branchAt: thread?.branchCursor.selected ?? 0) : expand()
     case .raw: return toggleRaw()
     case .wrap, .bare: toggleText(action)
+    case .write: say("These screens only read.")
     case .choose, .complete, .cancel: break
     default: return view == .thread ? moveInThread(action) : moveInList(action)
     }

@@ -51,6 +51,7 @@ extension DashboardModel {
   private mutating func cancel() -> [DashboardEffect] {
     let was = overlay
     overlay = nil
+    if case .find = was { thread?.needle = "" }
     return was == .filter ? setFilter(LineInput()) : []
   }
 
