@@ -61,6 +61,11 @@ public struct ConversationError: Error, Sendable {
   public static let noConversation = ConversationError(.notFound, "There is no such conversation.")
   /// The one answer for whatever would touch a deleted message.
   public static let deletedMessage = ConversationError(.gone, "The message was deleted.")
+  /// The one answer for a cursor that no list made, or another one did.
+  public static func damagedCursor(_ field: String? = "cursor") -> ConversationError {
+    ConversationError(
+      .invalid, "The cursor is damaged or belongs to another list; start again without it.", field: field)
+  }
   /// The one answer for unknown and deleted branches.
   public static let noBranch = ConversationError(.notFound, "There is no such branch.", field: "branch")
   /// The one answer for unknown and foreign messages.

@@ -54,7 +54,8 @@ enum OpenAPI {
         },
         "schemas": {
           \(requestSchemas),
-          \(replySchemas)
+          \(replySchemas),
+          \(statusSchemas)
         }
       }
     }

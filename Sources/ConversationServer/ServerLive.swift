@@ -72,8 +72,7 @@ extension LiveHub {
   /// - Throws: `.invalid` for anything but a cursor of such a page.
   fileprivate static func conversation(behind cursor: String) throws(ConversationError) -> ConversationID {
     guard cursor.hasPrefix(cursorMark), let id = ConversationID(String(cursor.dropFirst(cursorMark.count))) else {
-      throw ConversationError(
-        .invalid, "The cursor is damaged or belongs to another list; start again without it.", field: "cursor")
+      throw .damagedCursor()
     }
     return id
   }

@@ -223,7 +223,7 @@ extension OpenConversation {
 extension PageRequest {
   var validCursor: String? {
     get throws(ConversationError) {
-      if let cursor, cursor.utf8.count > Limits.cursorCharacters { throw damagedCursor("cursor") }
+      if let cursor, cursor.utf8.count > Limits.cursorCharacters { throw .damagedCursor("cursor") }
       return cursor
     }
   }
@@ -252,14 +252,9 @@ extension MessagePageRequest.Anchor {
       // The query tells the three apart by their looks, so what looks like another one is no cursor.
       let isNumber = text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
       guard text.utf8.count <= Limits.cursorCharacters, !isNumber, MessageID(text) == nil else {
-        throw damagedCursor(field)
+        throw .damagedCursor(field)
       }
       return text
     }
   }
-}
-
-private func damagedCursor(_ field: String) -> ConversationError {
-  ConversationError(
-    .invalid, "The cursor is damaged or belongs to another list; start again without it.", field: field)
 }

@@ -31,18 +31,15 @@ struct Cursor {
   /// - Throws: `.invalid` if the text is no cursor of this list with `count` numbers.
   init(_ text: String, _ kind: Kind, of list: String, count: Int) throws(ConversationError) {
     let bytes = text.utf8.count <= Limits.cursorCharacters ? Self.unhex(text.utf8.dropFirst()) : nil
-    guard text.first == kind.rawValue, let bytes, bytes.count == (count + 1) * 8 else { throw Self.damaged }
+    guard text.first == kind.rawValue, let bytes, bytes.count == (count + 1) * 8 else { throw .damagedCursor() }
     let payload = Array(bytes.prefix(count * 8))
-    guard Array(bytes.suffix(8)) == Self.check(kind, list, payload) else { throw Self.damaged }
+    guard Array(bytes.suffix(8)) == Self.check(kind, list, payload) else { throw .damagedCursor() }
     self.init(
       kind, of: list,
       stride(from: 0, to: payload.count, by: 8).map { start in
         payload[start..<start + 8].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
       })
   }
-
-  private static let damaged = ConversationError(
-    .invalid, "The cursor is damaged or belongs to another list; start again without it.", field: "cursor")
 
   private static func check(_ kind: Kind, _ list: String, _ payload: [UInt8]) -> [UInt8] {
     Array(SHA256.hash(data: Array("\(kind.rawValue) \(list)".utf8) + payload).prefix(8))

@@ -77,7 +77,7 @@ extension SQLStore {
         return PagePlace(placement: make(position), anchor: .position(position), field: field)
       case .cursor(let text):
         let (branch, position) = try cursors.place(at: text, field)
-        guard path.branch == nil || path.branch == branch else { throw MessageCursors.damaged(field) }
+        guard path.branch == nil || path.branch == branch else { throw ConversationError.damagedCursor(field) }
         return PagePlace(placement: make(position), anchor: .cursor(position), field: field, branch: branch)
       case .message(let id):
         guard let message = try connection.first(Statements.messagePlace, [.id(id)], MessagePlace.init),
@@ -120,7 +120,7 @@ private struct PagePlace {
         .invalid, "The path has the positions 1 to \(head); there is none such.", field: field,
         rule: .anchorNotOnPath)
     case .cursor(let position) where !(0...head + 1).contains(position):
-      throw MessageCursors.damaged(field)
+      throw ConversationError.damagedCursor(field)
     case .message(let message) where message.position > head:
       throw MessageCursors.notOnPath
     default: return
@@ -135,11 +135,6 @@ private struct MessageCursors {
   static let notOnPath = ConversationError(
     .invalid, "The message is not on this path of this conversation.", rule: .anchorNotOnPath)
 
-  static func damaged(_ field: String?) -> ConversationError {
-    ConversationError(
-      .invalid, "The cursor is damaged or belongs to another list; start again without it.", field: field)
-  }
-
   func text(_ branch: BranchNumber, _ position: Position) -> String {
     Cursor(.messages, of: conversation.description, [UInt64(branch), UInt64(position)]).text
   }
@@ -147,7 +142,7 @@ private struct MessageCursors {
   func place(at text: String, _ field: String) throws(ConversationError) -> (BranchNumber, Position) {
     guard let cursor = try? Cursor(text, .messages, of: conversation.description, count: 2),
       let branch = Int(exactly: cursor.numbers[0]), let position = Int(exactly: cursor.numbers[1])
-    else { throw Self.damaged(field) }
+    else { throw ConversationError.damagedCursor(field) }
     return (branch, position)
   }
 }
