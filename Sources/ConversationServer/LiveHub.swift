@@ -76,9 +76,13 @@ final class LiveHub: Sendable {
       state.isStopped = true
       return state.feeds.values.flatMap(\.clients.values)
     }
-    let error = ConversationError(.unavailable, "The server is stopping.")
-    for client in clients { client.push(Announcement(Self.frame { $0.error(error, ref: nil) }, .end(error))) }
+    for client in clients { client.push(Self.stopping) }
   }
+
+  private static let stopping = {
+    let error = ConversationError(.unavailable, "The server is stopping.")
+    return Announcement(frame { $0.error(error, ref: nil) }, .end(error))
+  }()
 
   // MARK: Changes
 
@@ -224,6 +228,7 @@ final class LiveHub: Sendable {
   func settle(_ client: LiveClient, _ id: ConversationID, at version: Version) {
     client.knows(version)
     state.withLock { state in
+      if state.isStopped { client.push(Self.stopping) }
       guard state.feeds[id] != nil else { return }
       if state.feeds[id]!.published == nil { state.feeds[id]!.published = version }
       startReading(id, &state)

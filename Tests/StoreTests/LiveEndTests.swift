@@ -70,6 +70,10 @@ import Testing
         let message = NewMessage(role: .user, content: "b", clientID: "b")
         #expect(await code { _ = try await connection.send(message, parent: nil) } == .unavailable)
         #expect(await code { _ = try await world.attach(conversation) } == .unavailable)
+      } else {
+        // Whoever comes later is told at once.
+        let late = try await world.attach(conversation)
+        #expect(try await soon { await late.rest() }.error?.code == .unavailable)
       }
       try await below.appended(["b"], to: conversation)
       try await withServer(of: below, port: world.server.port) { server in
