@@ -87,8 +87,8 @@ let package = Package(
     .executableTarget(
       name: "parley",
       dependencies: [
-        "ConversationModel", "ConversationServer", "StoreRemote", "StoreSQL", "StoreSQLite", "StrictJSON",
-        "Dashboard", "TerminalCanvas", "TerminalNcurses", "Wire",
+        "ConversationModel", "ConversationServer", "StoreRemote", "StoreSQL", "StoreSQLite", "StoreSpool",
+        "StrictJSON", "Dashboard", "TerminalCanvas", "TerminalNcurses", "Wire",
         arguments, configuration, systemPackage, lifecycle, unixSignals, logging, nioCore,
       ],
       swiftSettings: house),

@@ -109,8 +109,29 @@ public enum LiveEvent: Sendable {
   /// Every row that a version changed and that no later one has changed again. Versions have no holes.
   case changes(Version, [Changes.Change])
   case presence(Presence)
+  /// A message that was acknowledged as spooled has its place; the changes that hold it come, too.
+  case stored(Delivery)
   /// Too much changed at once to be told: the client reads a page, and goes on behind this version.
   case resync(Version)
+}
+
+/// A message that was acknowledged as spooled and is in the store now.
+public struct Delivery: Hashable, Sendable {
+  /// Nil if its sender gave it none.
+  public var clientID: String?
+  public var message: MessageID
+  /// The id that was acknowledged: another one if the store had a message with this client id already.
+  public var spooledID: MessageID
+  public var position: Position
+  public var version: Version
+
+  public init(clientID: String?, message: MessageID, spooledID: MessageID, position: Position, version: Version) {
+    self.clientID = clientID
+    self.message = message
+    self.spooledID = spooledID
+    self.position = position
+    self.version = version
+  }
 }
 
 /// Who else is there.

@@ -56,8 +56,15 @@ struct Attaching: Sendable {
   private func content(
     _ id: ConversationID, since: Version?, _ client: LiveClient
   ) async throws(ConversationError) -> (LiveStart.Content, branch: BranchNumber?, Version) {
-    if let since, let (missed, version) = try await missed(id, since: since, client) {
-      return (.missed(missed), nil, version)
+    if let since {
+      do throws(ConversationError) {
+        if let (missed, version) = try await missed(id, since: since, client) {
+          return (.missed(missed), nil, version)
+        }
+      } catch {
+        // A store that is down cannot tell, but what is remembered of the conversation may be shown.
+        guard error.code == .unavailable else { throw error }
+      }
     }
     let page = try await page(Path(.id(id)), MessagePageRequest(), client.principal)
     return (.page(page, isResync: since != nil), page.branch, page.version)

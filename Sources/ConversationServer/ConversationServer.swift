@@ -84,6 +84,9 @@ public struct ConversationServer: Service, CustomStringConvertible {
     self.onListening = onListening
   }
 
+  /// Tells those who are attached that a message which was acknowledged as spooled has reached the store.
+  public func stored(_ message: StoredMessage) { hub.stored(message) }
+
   public func run() async throws {
     // At `info` Hummingbird says what `onListening` tells already.
     var logger = logger
@@ -110,6 +113,7 @@ public struct ConversationServer: Service, CustomStringConvertible {
     try await withThrowingTaskGroup { group in
       group.addTask { await hub.run() }
       group.addTask { await keepCounting() }
+      group.addTask { await keepLoggingState() }
       // The hub goes last: it tells what the requests under way still change.
       try await application.run()
       group.cancelAll()
@@ -121,6 +125,23 @@ public struct ConversationServer: Service, CustomStringConvertible {
     repeat {
       if let statistics = try? await store.statistics() { meters.counted(statistics) }
     } while (try? await Task.sleep(for: .seconds(60))) != nil
+  }
+
+  /// Logs when the server begins to take messages otherwise, or not at all, and why.
+  private func keepLoggingState() async {
+    var last = ServerStatus.State(.ok)
+    repeat {
+      let state = ServerStatus.State(await store.health())
+      guard state != last else { continue }
+      last = state
+      let reasons: Logger.Metadata =
+        state.reasons.isEmpty ? [:] : ["reasons": "\(state.reasons.joined(separator: " "))"]
+      switch state.kind {
+      case .ok: logger.notice("messages go into the store again", metadata: reasons)
+      case .degraded: logger.warning("something needs a person; messages are taken", metadata: reasons)
+      case .unavailable: logger.error("no messages are taken", metadata: reasons)
+      }
+    } while (try? await Task.sleep(for: .seconds(1))) != nil
   }
 
   /// Connections that may wait for the end of their refusal; the next ones stay in the system's queue.

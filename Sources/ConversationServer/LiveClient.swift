@@ -100,6 +100,16 @@ final class LiveClient: Sendable {
   /// The client is told everything up to a version.
   func knows(_ version: Version) { state.withLock { $0.attachment?.version = version } }
 
+  /// The conversation has another id from now on, and is read anew. Nothing that was told of it before counts.
+  func move(to conversation: ConversationID, at version: Version, _ resync: Announcement) {
+    state.withLock { state in
+      guard let attachment = state.attachment else { return }
+      state.attachment = Attachment(
+        conversation: conversation, user: attachment.user, branch: Branch.trunk, version: version)
+    }
+    push(resync)
+  }
+
   // MARK: Speaking
 
   /// Answers a frame of the client's.

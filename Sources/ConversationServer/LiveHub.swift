@@ -125,6 +125,44 @@ final class LiveHub: Sendable {
     }
   }
 
+  /// A message that was acknowledged as spooled is in the store now.
+  func stored(_ stored: StoredMessage) {
+    guard listeners.load(ordering: .relaxed) > 0 else { return }
+    let delivery = Delivery(
+      clientID: stored.message.clientID, message: stored.message.id, spooledID: stored.spooledID,
+      position: stored.message.position, version: stored.version)
+    let announcement = Announcement(Self.frame { $0.stored(delivery) }, .event(.stored(delivery)))
+    state.withLock { state in
+      if stored.spooledConversation != stored.conversation {
+        move(stored.spooledConversation, to: stored.conversation, at: stored.version, &state)
+      }
+      guard let feed = state.feeds[stored.conversation] else { return }
+      for client in feed.clients.values { client.push(announcement) }
+    }
+    changed(stored.conversation, to: stored.version)
+  }
+
+  /// The store had the session already: those who follow it under the id that the spool gave go on under
+  /// the store's, where they read everything again.
+  private func move(
+    _ spooled: ConversationID, to id: ConversationID, at version: Version, _ state: inout State
+  ) {
+    guard let moved = state.feeds.removeValue(forKey: spooled) else { return }
+    listeners.subtract(1, ordering: .relaxed)
+    if state.feeds[id] == nil {
+      var conversation = moved.conversation
+      conversation.id = id
+      state.feeds[id] = Feed(conversation: conversation, published: version, lastActivity: moved.lastActivity)
+      listeners.add(1, ordering: .relaxed)
+    }
+    let version = state.feeds[id]!.published ?? version
+    let resync = Announcement(Self.frame { $0.resync(version) }, .event(.resync(version)))
+    for client in moved.clients.values {
+      client.move(to: id, at: version, resync)
+      state.feeds[id]!.clients[client.id] = client
+    }
+  }
+
   /// A conversation is gone, with everything in it.
   func erased(_ id: ConversationID) {
     let clients = state.withLock { state in

@@ -50,7 +50,8 @@ extension DashboardModel {
       thread?.version = max(open.version, version)
       settleThread()
       return []
-    case .event(.presence): return []
+    // The changes that come with it say it all.
+    case .event(.presence), .event(.stored): return []
     case .event(.resync(let version)):
       thread?.version = version
       return reload()

@@ -162,6 +162,7 @@ final class LiveLink: Sendable {
     // Whoever attaches again is given what it needs.
     case .resync(nil): fail(.brokenConnection("Too much changed at once."))
     case .presence(let presence): push(nil, .presence(presence), bytes.readableBytes)
+    case .stored(let delivery): push(nil, .stored(delivery), bytes.readableBytes)
     case .error(let error):
       if let ref = reply.ref { answer(ref, .failure(error)) } else { fail(error) }
     case .attached(let start):

@@ -147,6 +147,9 @@ public final class SpoolStore: Store {
     drain()
   }
 
+  /// Whether the inner store was ever open behind this spool: then it must not be made again.
+  public var hasSeenStore: Bool { state.withLock { $0.hasSeenStore } }
+
   /// Calls `listener` for every spooled message that has reached the store, in the order of its conversation.
   /// It must not wait.
   public func onStored(_ listener: @escaping @Sendable (StoredMessage) -> Void) {

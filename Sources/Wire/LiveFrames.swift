@@ -216,6 +216,17 @@ extension JSONWriter {
     endObject()
   }
 
+  /// A spooled message is in the store; `spooled_id` stands there if it was acknowledged under another id.
+  public mutating func stored(_ delivery: Delivery) {
+    beginFrame("stored")
+    field("client_id", delivery.clientID)
+    field("id", delivery.message)
+    if delivery.spooledID != delivery.message { field("spooled_id", delivery.spooledID) }
+    field("position", delivery.position)
+    field("version", delivery.version)
+    endObject()
+  }
+
   /// Too much changed at once to be told; events go on behind `version`.
   public mutating func resync(_ version: Version) {
     beginFrame("resync")

@@ -12,6 +12,7 @@ public struct LiveReply: Sendable {
     /// With the version that events go on behind; nil from a server that does not tell it.
     case resync(Version?)
     case presence(Presence)
+    case stored(Delivery)
     case hint(Hint)
     case history(MessagePageContent)
     case error(ConversationError)
@@ -72,6 +73,7 @@ public struct LiveReply: Sendable {
         })
     case "resync": return .resync(fields.has("version") ? try fields.count("version") : nil)
     case "presence": return .presence(try Presence(reply: fields))
+    case "stored": return .stored(try Delivery(reply: fields))
     case "hint":
       return .hint(
         Hint(
@@ -101,12 +103,23 @@ extension LiveStart {
         conversation: conversation.id, messages: messages, forks: try fields.forks(), branch: branch,
         before: try fields.optional("before", fields.string), after: nil,
         // It is the newest page, so it ends at the head; those that are only spooled have no position yet.
-        headPosition: messages.map(\.position).max() ?? 0, version: version)
+        headPosition: messages.map(\.position).max() ?? 0, version: version,
+        isDegraded: fields.has("degraded") ? try fields.boolean("degraded") : false)
       content = .page(page, isResync: fields.has("resync") ? try fields.boolean("resync") : false)
     }
     self.init(
       conversation: conversation, branch: branch, version: version, content: content,
       presence: try Presence(reply: try fields.object("presence")))
+  }
+}
+
+extension Delivery {
+  fileprivate init(reply fields: ReplyObject) throws(ConversationError) {
+    let id: MessageID = try fields.id("id")
+    self.init(
+      clientID: try fields.optional("client_id", fields.string), message: id,
+      spooledID: fields.has("spooled_id") ? try fields.id("spooled_id") : id,
+      position: try fields.count("position"), version: try fields.count("version"))
   }
 }
 

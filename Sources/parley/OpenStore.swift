@@ -8,12 +8,17 @@ struct OpenStore {
   let driver: SQLiteDriver
   let store: SQLStore<SQLiteDriver>
 
-  init(path: String, access: SQLiteDriver.Access) throws {
-    if access == .reader, Glibc.access(path, R_OK) != 0 {
+  /// - Parameter mayCreate: Whether an owner makes a store that is missing.
+  init(path: String, access: SQLiteDriver.Access, mayCreate: Bool = true) throws {
+    if access == .reader || !mayCreate, Glibc.access(path, R_OK) != 0 {
       guard errno == ENOENT else {
         throw CommandFailure(.inputOutput, "Cannot read the store \(path): \(String(cString: strerror(errno))).")
       }
-      throw CommandFailure(.unavailable, "There is no store at \(path); parley serve makes one.")
+      throw CommandFailure(
+        .unavailable,
+        access == .reader
+          ? "There is no store at \(path); parley serve makes one."
+          : "The store \(path) is gone. Put it back; or, to begin with an empty one, remove spool.sqlite too.")
     }
     do {
       driver = try SQLiteDriver(path: path, access: access)

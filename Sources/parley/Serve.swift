@@ -5,8 +5,8 @@ import Glibc
 import Logging
 import NIOCore
 import ServiceLifecycle
-import StoreSQL
 import StoreSQLite
+import StoreSpool
 import UnixSignals
 
 struct Serve: AsyncParsableCommand {
@@ -27,6 +27,7 @@ struct Serve: AsyncParsableCommand {
     let address = try settings.listenAddress()
     let shownAddress = (address.host.contains(":") ? "[\(address.host)]" : address.host) + ":"
     let storePath = try settings.storePath()
+    let (spoolDirectory, spoolPath) = (settings.spoolDirectory, settings.spoolPath)
     var (connections, rates) = (try settings.connectionLimits(), try settings.rateLimits())
     let origins = try settings.allowedOrigins()
     let (format, level) = (try settings.logFormat(), try settings.logLevel())
@@ -45,18 +46,15 @@ struct Serve: AsyncParsableCommand {
     let directory = try DataDirectory(settings.dataDirectory)
     let lock = try directory.lock()
     let credentials = try directory.credentials(secretFile: settings.secretFile)
-    let open = try OpenStore(path: storePath, access: .owner)
+    if spoolDirectory != directory.path { _ = try DataDirectory(spoolDirectory) }
+    let store = try await ServingStore(storePath: storePath, spoolPath: spoolPath, logger: logger)
     defer {
-      open.driver.close()
+      store.close()
       // Given back last: whoever waits for the directory finds a closed database in it.
       withExtendedLifetime(lock) {}
     }
-    let plan = try await open.store.migrate()
-    if plan.pending > 0 {
-      logger.notice("schema brought up to date", metadata: ["from": "\(plan.current)", "to": "\(plan.latest)"])
-    }
     let server = ConversationServer(
-      store: open.store, credentials: credentials,
+      store: store.spool, credentials: credentials,
       configuration: .init(
         host: address.host, port: address.port, connections: connections, rates: rates, origins: origins,
         version: Parley.version),
@@ -66,11 +64,12 @@ struct Serve: AsyncParsableCommand {
         "listening",
         metadata: ["address": "\(shownAddress)\(port)", "data": "\(directory.path)", "version": "\(Parley.version)"])
     }
+    store.spool.onStored { server.stored($0) }
     var configuration = ServiceGroupConfiguration(
       services: [
         // Stopped in reverse order: the server first, while the store still finishes what it began.
         .init(service: memory),
-        .init(service: ErasureService(store: open.store)),
+        .init(service: store),
         .init(service: server),
       ],
       gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
@@ -105,14 +104,5 @@ extension Serve {
     setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     return Int(clamping: limit.rlim_cur)
-  }
-}
-
-/// Finishes erasures in the background of a server.
-private struct ErasureService<Driver: SQLDriver>: Service {
-  let store: SQLStore<Driver>
-
-  func run() async {
-    await cancelWhenGracefulShutdown { await store.finishErasures() }
   }
 }

@@ -10,6 +10,7 @@ enum Setting: String, CaseIterable {
   case listen
   case dataDirectory = "data_dir"
   case store
+  case spool
   case secretFile = "jwt_secret_file"
   case connections = "max_connections"
   case headSeconds = "head_seconds"
@@ -29,7 +30,7 @@ enum Setting: String, CaseIterable {
     switch self {
     case .listen: "127.0.0.1:7275"
     case .dataDirectory: Self.defaultDataDirectory
-    case .store, .secretFile, .trustedProxies, .allowedOrigins: nil
+    case .store, .spool, .secretFile, .trustedProxies, .allowedOrigins: nil
     case .connections: "4096"
     case .headSeconds: "20"
     case .idleSeconds: "75"
@@ -55,6 +56,11 @@ enum Setting: String, CaseIterable {
       ]
     case .store:
       ["Where conversations are kept: sqlite:PATH. Default: sqlite:<data_dir>/parley.sqlite."]
+    case .spool:
+      [
+        "The directory of spool.sqlite, which keeps acknowledged messages while the store is down; made with",
+        "mode 0700. On another disk than the store it also outlives that one. Default: <data_dir>.",
+      ]
     case .secretFile:
       [
         "A file with the secret that signs tokens, at least 32 bytes; a trailing newline does not count.",
@@ -100,6 +106,7 @@ enum Setting: String, CaseIterable {
     switch self {
     case .dataDirectory: "/var/lib/parley"
     case .store: "sqlite:/var/lib/parley/parley.sqlite"
+    case .spool: "/var/spool/parley"
     case .secretFile: "/etc/parley/secret"
     case .trustedProxies: "10.0.0.2, 10.0.0.3"
     case .allowedOrigins: "https://chat.example.org, http://localhost:3000"
@@ -128,6 +135,12 @@ struct SettingFlags: ParsableArguments {
 
   @Option(help: ArgumentHelp("Where conversations are kept; PARLEY_STORE.", valueName: "sqlite:path"))
   var store: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Where messages are kept while the store is down; PARLEY_SPOOL. Default: the data directory.",
+      valueName: "directory"))
+  var spool: String?
 }
 
 /// The settings in force: flag, then environment, then file, then what is built in.
@@ -148,6 +161,7 @@ struct Settings {
     flag(.listen, listen)
     flag(.dataDirectory, flags.data)
     flag(.store, flags.store)
+    flag(.spool, flags.spool)
 
     let environment = EnvironmentVariablesProvider()
     var providers: [(origin: String, provider: any ConfigProvider, prefix: [String])] = [
@@ -229,6 +243,7 @@ struct Settings {
     let text =
       switch setting {
       case .store: "sqlite:\(dataDirectory)/parley.sqlite"
+      case .spool: dataDirectory
       case .secretFile: "\(dataDirectory)/secret"
       default: ""
       }
@@ -246,6 +261,9 @@ struct Settings {
     }
     return String(store.dropFirst("sqlite:".count))
   }
+
+  var spoolDirectory: String { self[.spool].text }
+  var spoolPath: String { spoolDirectory + "/spool.sqlite" }
 
   /// `host:port`, with an IPv6 address in brackets.
   func listenAddress() throws -> (host: String, port: Int) {

@@ -1,8 +1,10 @@
 import ArgumentParser
 import ConversationModel
 import ConversationServer
+import Glibc
 import StoreSQL
 import StoreSQLite
+import StoreSpool
 
 struct Token: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -83,27 +85,49 @@ struct Migrate: AsyncParsableCommand {
 
 struct Check: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Proves that the database and every tree in it are sound; also beside a running server.",
+    abstract: "Proves that the store, every tree in it and the spool are sound; also beside a running server.",
     discussion: "Findings go to standard output, one a line, and make the exit code 1.")
 
   @OptionGroup var flags: SettingFlags
 
   func run() async throws {
     let settings = try await Settings(flags)
-    let open = try OpenStore(path: try settings.storePath(), access: .reader)
-    defer { open.driver.close() }
-    try await open.requireCurrentSchema()
+    let storePath = try settings.storePath()
     var findings = 0
     func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
     func report(_ finding: some CustomStringConvertible) {
       findings += 1
       print(finding)
     }
+    // First, because it can be read while the store is down.
+    var waiting = 0
+    if let spool = try await spool(settings.spoolPath) {
+      spool.findings.forEach(report)
+      waiting = spool.waiting
+    }
+    let open = try OpenStore(path: storePath, access: .reader)
+    defer { open.driver.close() }
+    try await open.requireCurrentSchema()
     for fault in try await open.driver.integrityFaults() { report("database: \(fault)") }
     let read = try await open.store.audit { report($0) }
-    let total = "\(counted(read.conversations, "conversation")), \(counted(read.messages, "message"))"
+    var total = "\(counted(read.conversations, "conversation")), \(counted(read.messages, "message"))"
+    if waiting > 0 { total += ", \(counted(waiting, "record")) in the spool" }
     guard findings == 0 else { throw CommandFailure(.finding, "\(counted(findings, "finding")) in \(total)") }
     print("sound: \(total)")
+  }
+
+  /// Nil where no server has made one.
+  private func spool(_ path: String) async throws -> SpoolAudit.Result? {
+    guard access(path, F_OK) == 0 else { return nil }
+    do {
+      let audit = try SpoolAudit(path: path)
+      defer { audit.close() }
+      return try await audit.run()
+    } catch SQLFailure.malformed(let detail) {
+      throw CommandFailure(.badData, "The spool \(path) is damaged, or no database: \(detail)")
+    } catch SQLFailure.unavailable(let reason, let detail) {
+      throw CommandFailure(.inputOutput, "Cannot read the spool \(path): \(reason) (\(detail))")
+    }
   }
 }
 

@@ -11,8 +11,8 @@ private let arrows: [String: Set<String>] = [
   "StoreRemote": ["ConversationModel", "Wire"],
   "ConversationServer": ["ConversationModel", "StrictJSON", "Wire"],
   "parley": [
-    "ConversationModel", "ConversationServer", "Dashboard", "StoreRemote", "StoreSQL", "StoreSQLite", "StrictJSON",
-    "TerminalCanvas", "TerminalNcurses", "Wire",
+    "ConversationModel", "ConversationServer", "Dashboard", "StoreRemote", "StoreSQL", "StoreSQLite", "StoreSpool",
+    "StrictJSON", "TerminalCanvas", "TerminalNcurses", "Wire",
   ],
   "Dashboard": ["ConversationModel", "TerminalCanvas"],
   "CSQLite": [],
@@ -41,8 +41,8 @@ private let outside: [String: Set<String>] = [
   "TerminalCanvas": [],
   "TerminalNcurses": ["Glibc", "Synchronization"],
   "parley": [
-    "ArgumentParser", "Configuration", "Glibc", "Logging", "NIOCore", "ServiceLifecycle", "SystemPackage",
-    "UnixSignals",
+    "ArgumentParser", "Configuration", "Glibc", "Logging", "NIOCore", "ServiceLifecycle", "Synchronization",
+    "SystemPackage", "UnixSignals",
   ],
 ]
 

@@ -141,6 +141,10 @@ import Wire
     guard case .presence(Self.presence) = pushed.kind, pushed.ref == nil else { throw Other() }
     guard case .resync(5) = try read({ $0.resync(5) }).kind else { throw Other() }
     guard case .resync(nil) = try reply(#"{"type":"resync"}"#).kind else { throw Other() }
+    for spooledID in [Self.messages[0].id, MessageID(high: 1, low: 2)] {
+      let delivery = Delivery(clientID: "c", message: Self.messages[0].id, spooledID: spooledID, position: 3, version: 9)
+      guard case .stored(delivery) = try read({ $0.stored(delivery) }).kind else { throw Other() }
+    }
     let text = #"{"type":"hint","conversation_id":"\#(Self.id)","version":4,"title":null}"#
     guard case .hint(let hint) = try reply(text).kind else { throw Other() }
     #expect(hint.conversation == Self.id && hint.version == 4 && hint.title == nil)

@@ -79,7 +79,7 @@ extension LiveConnection {
     while true {
       switch try await soon({ try await next() }) {
       case .changes(let version, let changes): return (version, changes)
-      case .presence: continue
+      case .presence, .stored: continue
       case .resync, nil: throw UnexpectedEvent()
       }
     }
