@@ -56,7 +56,8 @@ struct Attaching: Sendable {
   private func content(
     _ id: ConversationID, since: Version?, _ client: LiveClient
   ) async throws(ConversationError) -> (LiveStart.Content, branch: BranchNumber?, Version) {
-    if let since {
+    // Messages that wait in the spool are no changes yet, and yet to be seen.
+    if let since, await store.health().spool?.waiting ?? 0 == 0 {
       do throws(ConversationError) {
         if let (missed, version) = try await missed(id, since: since, client) {
           return (.missed(missed), nil, version)

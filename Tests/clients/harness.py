@@ -157,6 +157,16 @@ class Server:
         finally:
             resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (soft, hard))
 
+    @contextmanager
+    def without_store(self) -> Iterator[None]:
+        """Takes the file of the store away while the body runs: whatever is written then goes into the spool."""
+        aside = self.store.with_suffix(".aside")
+        self.store.rename(aside)
+        try:
+            yield
+        finally:
+            aside.rename(self.store)
+
     def clean_up(self) -> None:
         """Ends the process if it still runs, whatever the test left behind."""
         if self._process is not None:
