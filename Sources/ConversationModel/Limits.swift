@@ -79,6 +79,8 @@ public enum Limits {
   public static let drainTries = 5
   /// Milliseconds that the store has for one command; then its outcome counts as unknown.
   public static let commandMilliseconds = 2_000
+  /// Seconds between two canaries; after one that failed, the next comes after a single one.
+  public static let canarySeconds = 30
   /// Milliseconds between two looks at a store that is down.
   public static let probeMilliseconds = 500
   /// Sessions that a server remembers for the time that the store is down: those of a day.

@@ -28,6 +28,8 @@ public struct StoreHealth: Hashable, Sendable {
   public var freeBytes: Int?
   /// Connections that read.
   public var readers: Int
+  /// The last time that the store wrote something and read it back; nil before the first.
+  public var canary: Canary?
   /// Nil for a store without one.
   public var spool: SpoolHealth?
 
@@ -35,7 +37,8 @@ public struct StoreHealth: Hashable, Sendable {
     refusal: String? = nil, warnings: [String] = [], engine: String = "", queuedCommands: Int = 0,
     oldestQueuedMilliseconds: Int = 0, commands: Int = 0, commits: Int = 0, commit: Latency = Latency(),
     batchCommands: Double = 0, bytes: Int = 0, walBytes: Int = 0, checkpointMilliseconds: Int? = nil,
-    freeBytes: Int? = nil, readers: Int = 0, spool: SpoolHealth? = nil
+    freeBytes: Int? = nil, readers: Int = 0, canary: Canary? = nil,
+    spool: SpoolHealth? = nil
   ) {
     self.refusal = refusal
     self.warnings = warnings
@@ -51,7 +54,27 @@ public struct StoreHealth: Hashable, Sendable {
     self.checkpointMilliseconds = checkpointMilliseconds
     self.freeBytes = freeBytes
     self.readers = readers
+    self.canary = canary
     self.spool = spool
+  }
+}
+
+/// Whether a store keeps what it is told, tried out: something is written, and read back as others would.
+public struct Canary: Hashable, Sendable {
+  /// When it was tried.
+  public var time: Timestamp
+  /// From the writing to the end of the reading; nil if it was not read back.
+  public var microseconds: Int?
+  /// Why not, in a whole sentence, safe to show.
+  public var failure: String?
+  /// Since the start.
+  public var failures: Int
+
+  public init(time: Timestamp, microseconds: Int?, failure: String? = nil, failures: Int = 0) {
+    self.time = time
+    self.microseconds = microseconds
+    self.failure = failure
+    self.failures = failures
   }
 }
 

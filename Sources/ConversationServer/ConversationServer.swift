@@ -156,7 +156,8 @@ public struct ConversationServer: Service, CustomStringConvertible {
     let router = Router(context: ServerContext.self, options: .autoGenerateHeadEndpoints)
     router.add(middleware: AnswerMiddleware(limiter: limiter, meters: meters))
     let authenticator = await Authenticator(credentials)
-    OperationsDoor(store: store, live: live, authenticator: authenticator, limiter: limiter).addRoutes(to: router)
+    OperationsDoor(store: store, live: live, meters: meters, authenticator: authenticator, limiter: limiter)
+      .addRoutes(to: router)
     NativeDoor(store: store, authenticator: authenticator, limiter: limiter).addRoutes(to: router)
     SupabaseDoor(store: store, authenticator: authenticator, limiter: limiter).addRoutes(to: router)
     Handshake(

@@ -25,11 +25,30 @@ final class Meters: Sendable {
     }
   }
 
+  /// All calls of one kind since the start, as Prometheus counts them.
+  struct Total {
+    /// Upper bounds of the buckets in microseconds; beyond the last there is one more.
+    static let bounds = [
+      500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000,
+      10_000_000,
+    ]
+
+    /// Calls in each bucket that are in none before it.
+    var buckets = [Int](repeating: 0, count: bounds.count + 1)
+    var microseconds = 0
+
+    mutating func note(_ microseconds: Int) {
+      buckets[Self.bounds.firstIndex { microseconds <= $0 } ?? Self.bounds.count] += 1
+      self.microseconds += microseconds
+    }
+  }
+
   private struct State {
     var slots = (0..<Meters.slots).map { _ in Slot() }
     var seconds = [(number: Int, second: ServerStatus.Second, requests: Int)](
       repeating: (0, ServerStatus.Second(), 0), count: Meters.seconds)
     var counts = ServerStatus.Counts()
+    var totals = Kind.allCases.map { _ in Total() }
     var statistics: StoreStatistics?
   }
 
@@ -115,6 +134,7 @@ final class Meters: Sendable {
       case .rpc, nil: state.seconds[at].requests += 1
       }
       guard let kind else { return }
+      state.totals[kind.rawValue].note(microseconds)
       let slot = second / Self.slotSeconds
       if state.slots[slot % Self.slots].number != slot { state.slots[slot % Self.slots].reset(slot) }
       state.slots[slot % Self.slots].times[kind.rawValue]
@@ -126,6 +146,8 @@ final class Meters: Sendable {
   private static func second(_ time: Duration) -> Int { Int(time.components.seconds) + slotSeconds }
 
   // MARK: Reading
+
+  func total(_ kind: Kind) -> Total { state.withLock { $0.totals[kind.rawValue] } }
 
   /// Everything that is measured; `counts` without those of now, which the hub knows.
   struct Reading {

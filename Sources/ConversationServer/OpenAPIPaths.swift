@@ -252,6 +252,20 @@ extension OpenAPI {
         }
       }
     },
+    "/metrics": {
+      "get": {
+        "operationId": "getMetrics", "tags": ["operations"], "security": [],
+        "summary": "What was measured, for Prometheus",
+        "responses": {
+          "200": {
+            "description": "One metric after the other, each with its help and its type.",
+            "headers": {"x-request-id": {"$ref": "#/components/headers/RequestID"}},
+            "content": {"text/plain": {"schema": {"type": "string"}}}
+          },
+          \(problem(.rateLimited))
+        }
+      }
+    },
     "/v1/limits": {
       "get": {
         "operationId": "getLimits", "tags": ["operations"], "security": [], "summary": "Every limit, with its unit",

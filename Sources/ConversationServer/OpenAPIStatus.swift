@@ -14,7 +14,7 @@ extension OpenAPI {
         "version": {"type": "string"}, "time": \(time), "started_at": \(time), "uptime_seconds": \(count),
         "status": {"type": "string", "enum": ["ok", "degraded", "unavailable"]},
         "reasons": {"type": "array", "items": {"type": "string"}},
-        "store": {"type": "object", "required": ["engine", "refusal", "queued_commands", "commits", "commit"]},
+        "store": {"type": "object", "required": ["engine", "refusal", "queued_commands", "commits", "commit", "canary"]},
         "spool": {"type": ["object", "null"]},
         "statistics": {"type": ["object", "null"]},
         "latencies": {

@@ -6,10 +6,11 @@ import StrictJSON
 import Wire
 
 /// The routes for those who run the server or write a client: is it alive, does it take messages, what are
-/// its limits, what can it be asked; and, for the service role, what it does and who is there.
+/// its limits, what can it be asked, what has it measured; and, for the service role, what it does and who is there.
 struct OperationsDoor: Sendable {
   let store: any Store
   let live: any LiveSource
+  let meters: Meters
   let authenticator: Authenticator
   let limiter: RateLimiter
 
@@ -19,6 +20,7 @@ struct OperationsDoor: Sendable {
   func addRoutes(to router: Router<ServerContext>) {
     router.route("/healthz", [.get: alive])
     router.route("/readyz", [.get: ready])
+    router.route("/metrics", [.get: metrics])
     router.route("/v1/limits", [.get: limits])
     router.route("/openapi.json", [.get: description])
     router.route("/v1/status", [.get: status])
@@ -45,6 +47,13 @@ struct OperationsDoor: Sendable {
       writer.state(state)
       writer.endObject()
     }
+  }
+
+  @Sendable private func metrics(_ request: Request, _ context: ServerContext) async throws -> Response {
+    let text = PrometheusText.metrics(try await live.status(as: .service), meters)
+    return Response(
+      status: .ok, headers: [.contentType: PrometheusText.contentType],
+      body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
   }
 
   // MARK: For the service role

@@ -39,8 +39,8 @@ extension SQLStore {
   }
 
   /// Finishes erasures and deletions of branches that were not waited for, those of an earlier run
-  /// included; returns when the task is cancelled. Run it beside everything else.
-  public func finishErasures() async {
+  /// included; returns when the task is cancelled.
+  func finishErasures() async {
     for await _ in pendingErasures.signals {
       do {
         let ids = try await read { connection in

@@ -6,12 +6,13 @@ import Synchronization
 ///
 /// A command runs in one closure inside the driver's write transaction, a read in one snapshot.
 /// `Append.swift`, `Tree.swift`, `Conversations.swift`, `Pages.swift`, `Changes.swift` and `Erase.swift`
-/// hold what they do there.
+/// hold what they do there. `run` does what nobody asks for.
 public struct SQLStore<Driver: SQLDriver>: Store {
   let driver: Driver
   let environment: StoreEnvironment
   let pendingErasures: ErasureQueue
   let commands = Counter()
+  let canary = LastCanary()
 
   public init(_ driver: Driver, environment: StoreEnvironment = .system) {
     self.driver = driver
@@ -57,9 +58,20 @@ public struct SQLStore<Driver: SQLDriver>: Store {
     }
   }
 
+  /// Does what a store does by itself, until the task is cancelled. Run it beside everything else.
+  public func run() async {
+    await withDiscardingTaskGroup { group in
+      group.addTask { await finishErasures() }
+      group.addTask { await keepCanary() }
+    }
+  }
+
   public func health() async -> StoreHealth {
     var health = driver.health()
     health.commands = commands.value
+    health.canary = canary.value
+    // A store that is down says so itself.
+    if health.refusal == nil, let failure = health.canary?.failure { health.warnings.append(failure) }
     return health
   }
 

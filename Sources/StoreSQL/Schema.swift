@@ -119,6 +119,14 @@ extension SQLDialect {
       CREATE INDEX pam_branches_erasing ON pam_branches (erasing, conversation_id, number) WHERE erasing = 1;
       CREATE INDEX pam_branches_version ON pam_branches (conversation_id, version);
       """,
+      // One row, which is written and read back to see whether the store keeps what it is told.
+      """
+      CREATE TABLE pam_canary (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        mark INTEGER NOT NULL,
+        written_at INTEGER NOT NULL
+      );
+      """,
     ],
     readVersion: SQLStatement("PRAGMA user_version"),
     writeVersion: { "PRAGMA user_version = \($0)" })

@@ -53,7 +53,16 @@ extension StoreHealth {
       walBytes: try fields.count("wal_bytes"),
       checkpointMilliseconds: try fields.optional("checkpoint_ms", fields.count),
       freeBytes: try fields.optional("free_bytes", fields.count), readers: try fields.count("readers"),
+      canary: try fields.optional("canary", fields.object).map(Canary.init(reply:)),
       spool: try spool.map(SpoolHealth.init(reply:)))
+  }
+}
+
+extension Canary {
+  fileprivate init(reply fields: ReplyObject) throws(ConversationError) {
+    self.init(
+      time: try fields.time("time"), microseconds: try fields.optional("us", fields.count),
+      failure: try fields.optional("failure", fields.string), failures: try fields.count("failures"))
   }
 }
 

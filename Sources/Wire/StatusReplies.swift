@@ -70,6 +70,17 @@ extension JSONWriter {
     field("checkpoint_ms", health.checkpointMilliseconds)
     field("free_bytes", health.freeBytes)
     field("readers", health.readers)
+    key("canary")
+    if let canary = health.canary {
+      beginObject()
+      field("time", canary.time)
+      field("us", canary.microseconds)
+      field("failure", canary.failure)
+      field("failures", canary.failures)
+      endObject()
+    } else {
+      null()
+    }
     endObject()
   }
 

@@ -83,7 +83,7 @@ private final class StoreOpener: Sendable {
       }
       lastFailure.withLock { $0 = nil }
       return SpoolStore.Opened(
-        store: open.store, run: { await open.store.finishErasures() }, close: { open.driver.close() })
+        store: open.store, run: { await open.store.run() }, close: { open.driver.close() })
     } catch {
       guard let failure = CommandFailure(error) else { throw error }
       if lastFailure.withLock({ last in

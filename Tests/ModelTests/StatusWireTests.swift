@@ -16,6 +16,7 @@ import Wire
       refusal: "The disk is full.", warnings: ["w"], engine: "SQLite 3.40.1", queuedCommands: 1,
       oldestQueuedMilliseconds: 2, commands: 3, commits: 4, commit: Latency(count: 5, p50: 6, p95: 7, p99: 8, max: 9),
       batchCommands: 1.125, bytes: 10, walBytes: 11, checkpointMilliseconds: 12, freeBytes: 13, readers: 14,
+      canary: Canary(time: later, microseconds: 57, failure: "f", failures: 58),
       spool: SpoolHealth(refusal: "r", waiting: 15, oldest: time, deadLetters: 16, drained: 17, bytes: 18)),
     statistics: StoreStatistics(
       countedAt: later, conversations: 19, messages: 20, largestMessages: 21, oldestConversation: time),

@@ -63,7 +63,7 @@ import Testing
       let driver = try SQLiteDriver(path: path)
       defer { driver.close() }
       let store = SQLStore(driver)
-      let finishing = Task { await store.finishErasures() }
+      let finishing = Task { await store.run() }
       defer { finishing.cancel() }
       while try await driver.read({ try $0.count("SELECT count(*) FROM pam_messages") }) != 1 {
         try await Task.sleep(for: .milliseconds(20))

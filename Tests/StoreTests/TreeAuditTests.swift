@@ -215,7 +215,7 @@ import Testing
       }
       let texts = "SELECT count(*) FROM pam_messages WHERE branch > 0 AND content <> ''"
       #expect(try await driver.read { try $0.count(texts) } == 4)
-      let finishing = Task { await store.finishErasures() }
+      let finishing = Task { await store.run() }
       defer { finishing.cancel() }
       while try await driver.read({ try $0.count("SELECT count(*) FROM pam_branches WHERE erasing = 1") }) != 0 {
         try await Task.sleep(for: .milliseconds(20))

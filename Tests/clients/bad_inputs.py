@@ -926,12 +926,12 @@ def _methods() -> Iterator[BadInput]:
         "conversation": (CONVERSATION, "GET HEAD PATCH DELETE"),
         "messages": (MESSAGES, "GET HEAD POST"), "message": ("/v1/messages/${message}", "GET HEAD"),
         "branches": (CONVERSATION + "/branches", "GET HEAD"), "limits": ("/v1/limits", "GET HEAD"),
-        "healthz": ("/healthz", "GET HEAD"), "readyz": ("/readyz", "GET HEAD"),
+        "healthz": ("/healthz", "GET HEAD"), "metrics": ("/metrics", "GET HEAD"), "readyz": ("/readyz", "GET HEAD"),
     }
     never = {
         "conversations": "PUT PATCH DELETE", "conversation": "PUT POST", "messages": "PUT PATCH DELETE",
         "message": "PUT POST", "branches": "PUT PATCH DELETE", "limits": "PUT POST PATCH DELETE",
-        "healthz": "PUT POST PATCH DELETE", "readyz": "PUT POST PATCH DELETE",
+        "healthz": "PUT POST PATCH DELETE", "metrics": "PUT POST PATCH DELETE", "readyz": "PUT POST PATCH DELETE",
     }
     for name, (target, allowed) in routes.items():
         for method in (never[name] + " OPTIONS TRACE PROPFIND MKCOL LOCK").split():

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from websockets.sync.client import connect
 
-from harness import Native, Server, binary, new_user, poll
+from harness import Native, Server, backend_client, binary, new_user, open_conversation, poll, store
 
 ROUTES = ["/v1/status", "/v1/sessions", "/v1/log"]
 
@@ -111,3 +112,66 @@ def test_the_dashboard_says_what_is_wrong(server: Server, tmp_path: Path) -> Non
     assert away.returncode == 78 and "--token-file" in away.stderr
     gone = server.run("dashboard", "--once", "--json", "--server", "http://127.0.0.1:9")
     assert gone.returncode == 69, gone.stderr
+
+
+def metrics(server: Server) -> dict[str, float]:
+    """Returns the samples of `/metrics` by name and labels, read by Prometheus' own client."""
+    with Native(server, "") as anybody:
+        answer = anybody.ask("GET", "/metrics")
+    assert answer.status == 200 and answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    samples: dict[str, float] = {}
+    for family in text_string_to_metric_families(answer.body.decode()):
+        assert family.documentation and family.type != "unknown", family.name
+        for sample in family.samples:
+            labels = ",".join(f"{name}={value}" for name, value in sorted(sample.labels.items()))
+            name = f"{sample.name}{{{labels}}}" if labels else sample.name
+            assert name not in samples, f"{name} stands there twice"
+            samples[name] = sample.value
+    return samples
+
+
+def test_prometheus_reads_what_was_measured(server: Server) -> None:
+    before = metrics(server)
+    user = new_user()
+    with Native(server, server.token(user)) as native:
+        conversation = native.ask("POST", "/v1/conversations", {}).json["conversation"]["id"]
+        for number in range(5):
+            assert native.append(conversation, {"role": "user", "content": f"{number}"}).status == 201
+        native.page(conversation)
+    client = backend_client(server)
+    store(client, open_conversation(client, user, "former"), "hello")
+    after = metrics(server)
+
+    def risen(name: str) -> float:
+        return after[name] - before[name]
+
+    assert risen("parley_saves_total{result=stored}") >= 8 and risen("parley_saves_total{result=failed}") == 0
+    assert risen("parley_requests_total") >= 9 and risen("parley_history_loads_total") >= 1
+    for kind, calls in (("save", 8), ("load", 1), ("query", 0), ("rpc", 2)):
+        assert risen(f"parley_{kind}_seconds_count") >= calls
+        buckets = [value for name, value in after.items() if name.startswith(f"parley_{kind}_seconds_bucket")]
+        assert buckets == sorted(buckets) and buckets[-1] == after[f"parley_{kind}_seconds_count"]
+    assert 0 < after["parley_save_seconds_sum"] < 60
+    assert after["parley_accepts_messages"] == 1 and after["parley_degraded"] == 0
+    assert after["parley_spool_waiting"] == 0 and after["parley_spool_accepts_messages"] == 1
+    assert after["parley_canary_ok"] == 1 and after["parley_canary_failures_total"] == 0
+    assert after["parley_store_commits_total"] > 0 and after["process_resident_memory_bytes"] > 1_000_000
+    assert after["process_cpu_seconds_total"] > before["process_cpu_seconds_total"]
+    text = Native(server, "").ask("GET", "/metrics").body.decode()
+    assert user not in text and conversation not in text
+
+
+def test_the_canary_says_when_the_store_does_not_keep_what_it_is_given(own_server: Server) -> None:
+    def canary() -> dict[str, Any]:
+        with Native(own_server, own_server.service_key) as operator:
+            found: dict[str, Any] = operator.ask("GET", "/v1/status").json["store"]["canary"] or {}
+            return found
+
+    poll(lambda: "us" in canary(), 5, "the first canary")
+    first = canary()
+    assert first["us"] > 0 and first["failure"] is None and first["failures"] == 0
+    own_server.stop()
+    with own_server.without_store():
+        own_server.start()
+        assert metrics(own_server)["parley_degraded"] == 1 and "parley_canary_ok" not in metrics(own_server)
+    poll(lambda: canary().get("failure", "") is None, 5, "a canary of the store that is back")
