@@ -142,7 +142,8 @@ import Wire
     guard case .resync(5) = try read({ $0.resync(5) }).kind else { throw Other() }
     guard case .resync(nil) = try reply(#"{"type":"resync"}"#).kind else { throw Other() }
     for spooledID in [Self.messages[0].id, MessageID(high: 1, low: 2)] {
-      let delivery = Delivery(clientID: "c", message: Self.messages[0].id, spooledID: spooledID, position: 3, version: 9)
+      let delivery = Delivery(
+        clientID: "c", message: Self.messages[0].id, spooledID: spooledID, position: 3, version: 9)
       guard case .stored(delivery) = try read({ $0.stored(delivery) }).kind else { throw Other() }
     }
     let text = #"{"type":"hint","conversation_id":"\#(Self.id)","version":4,"title":null}"#
