@@ -67,6 +67,9 @@ let package = Package(
       name: "StoreSpool", dependencies: ["ConversationModel", "StoreSQL", "StoreSQLite"], swiftSettings: house),
     .target(name: "Wire", dependencies: ["ConversationModel", "StrictJSON"], swiftSettings: house),
     .target(
+      name: "Assistant",
+      dependencies: ["ConversationModel", "StrictJSON", httpClient, logging, nioCore, nioHTTP1], swiftSettings: house),
+    .target(
       name: "StoreRemote",
       dependencies: [
         "ConversationModel", "Wire", httpClient, nioCore, nioHTTP1, nioPosix, nioSSL, nioWebSocket,
@@ -106,6 +109,9 @@ let package = Package(
       exclude: ["Snapshots"], swiftSettings: house),
     .testTarget(name: "TerminalTests", dependencies: ["TerminalCanvas"], swiftSettings: house),
     .testTarget(name: "ModelTests", dependencies: ["ConversationModel", "StrictJSON", "Wire"], swiftSettings: house),
+    .testTarget(
+      name: "AssistantTests", dependencies: ["Assistant", "ConversationModel", "StrictJSON", logging],
+      swiftSettings: house),
     .testTarget(
       name: "StoreTests",
       dependencies: [

@@ -8,6 +8,7 @@ private let arrows: [String: Set<String>] = [
   "StoreSQL": ["ConversationModel"],
   "StoreSQLite": ["ConversationModel", "StoreSQL", "CSQLite"],
   "Wire": ["ConversationModel", "StrictJSON"],
+  "Assistant": ["ConversationModel", "StrictJSON"],
   "StoreRemote": ["ConversationModel", "Wire"],
   "ConversationServer": ["ConversationModel", "StrictJSON", "Wire"],
   "parley": [
@@ -29,6 +30,7 @@ private let outside: [String: Set<String>] = [
   "StoreSQL": ["Crypto", "Glibc", "Synchronization"],
   "StoreSQLite": ["Glibc", "Synchronization"],
   "Wire": [],
+  "Assistant": ["AsyncHTTPClient", "Logging", "NIOCore", "NIOHTTP1", "Synchronization"],
   "StoreRemote": [
     "AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL", "NIOWebSocket", "Synchronization",
   ],
