@@ -44,6 +44,8 @@ enum Bounds {
   static let textBytes = 4_194_304
   /// Microseconds after which a server that does not answer counts as lost.
   static let silence: Int64 = 2_000_000
+  /// Microseconds for which any other answer is waited for.
+  static let patience: Int64 = 15_000_000
   /// Microseconds between two looks whether the server is there, however slow the screens tick.
   static let probe: Int64 = 2_000_000
   /// Seconds between two tries to reach a lost server.

@@ -9,12 +9,14 @@ enum DashboardEvent: Sendable {
   case answer(Answer, to: Request)
   /// What the live connection with this number says.
   case live(LiveNews, serial: Int)
+  /// What the screens show has ended.
+  case over
 }
 
 /// One question to the store or the server. Of each slot only the last one counts.
 struct Request: Hashable, Sendable {
   enum Slot: Hashable, Sendable {
-    case status, sessions, log, threads, preview, page, branches, detail, difference, switcher
+    case status, sessions, log, threads, preview, page, end, branches, detail, difference, switcher
   }
 
   var slot: Slot

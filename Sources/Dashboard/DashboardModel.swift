@@ -72,6 +72,8 @@ struct DashboardModel: Equatable {
   var sessions = SessionsState()
   var threads = ThreadsState()
   var thread: ThreadState?
+  /// Whether the open thread has changed since its screen was put where it belongs.
+  var isUnsettled = false
   var events = EventsState()
   var healthScroll = 0
 
@@ -105,10 +107,13 @@ public struct DashboardSettings: Hashable, Sendable {
   public var server: String
   /// Microseconds between two readings: 500,000 to 30,000,000.
   public var interval: Int64
+  /// Whether the server is this program: quitting stops it, and nothing may halt it.
+  public var isServing: Bool
 
-  public init(version: String, server: String, interval: Duration = .seconds(1)) {
+  public init(version: String, server: String, interval: Duration = .seconds(1), isServing: Bool = false) {
     self.version = version
     self.server = server
+    self.isServing = isServing
     let (seconds, attoseconds) = interval.components
     self.interval = max(500_000, min(30_000_000, min(seconds, 60) * 1_000_000 + attoseconds / 1_000_000_000_000))
   }
@@ -139,6 +144,9 @@ extension DashboardModel {
   var age: Int64 { max(0, now.steady - statusAt) }
   /// Whether what is shown is older than it should be.
   var isStale: Bool { status != nil && age > Bounds.staleTicks * max(interval, 1_000_000) + 500_000 }
+
+  /// Whether messages wait for a store that is down.
+  var isSpooling: Bool { (status?.store.spool?.waiting ?? 0) > 0 }
 
   func isPending(_ slot: Request.Slot) -> Bool { requests[slot] != nil }
 

@@ -13,13 +13,10 @@ public final class DashboardRuntime {
   private var model: DashboardModel
   private var shown: Canvas?
   private var shownCursor: Point?
-  private var drawnAt: Int64 = 0
   private var ending: Key.Reason?
-  /// Whether something may have changed that was not drawn, because the last frame is too recent.
+  private var pace: FramePace
+  /// Whether something may have changed that was not drawn, because of the pace.
   private var isBehind = false
-
-  /// Microseconds between two frames that nobody pressed a key for: 20 a second.
-  private static let frame: Int64 = 50_000
 
   /// - Parameters:
   ///   - principal: Whose things are shown; `.service` sees everybody's.
@@ -32,6 +29,7 @@ public final class DashboardRuntime {
     mailbox = Mailbox(wake: terminal.wake)
     runner = EffectRunner(store: store, live: live, principal: principal, mailbox: mailbox)
     model = DashboardModel(settings: settings, size: terminal.size, glyphs: terminal.glyphs, now: Moment.now())
+    pace = FramePace(at: Moment.now().steady)
   }
 
   /// Shows the screens, and blocks the main thread; returns when they are over and everything under way has ended.
@@ -49,35 +47,41 @@ public final class DashboardRuntime {
     return ending
   }
 
+  /// Ends the screens from outside, at any time and from any thread.
+  public nonisolated func finish() { mailbox.post(.over) }
+
   private func loop() {
-    draw()
+    draw(isAsked: true)
     perform(model.begin())
     while !model.isOver {
       var deadline = model.wakeup
-      if isBehind { deadline = min(deadline ?? .max, drawnAt + Self.frame) }
+      if isBehind { deadline = min(deadline ?? .max, pace.next) }
       let due = model.wakeup ?? .max
       let left = deadline.map { Duration.microseconds(max(0, $0 - Moment.now().steady)) }
       let keys = terminal.nextKeys(timeout: left)
       let moment = Moment.now()
       // Emptied after the wait, so that whatever ended it is in there.
-      for event in mailbox.takeAll() { perform(model.apply(event, at: moment)) }
+      perform(model.apply(mailbox.takeAll(), at: moment))
       for key in keys {
         if case .finish(let reason) = key { ending = reason }
         perform(model.apply(.key(key), at: moment))
       }
       if moment.steady >= due { perform(model.apply(.tick, at: moment)) }
-      if keys.isEmpty, moment.steady - drawnAt < Self.frame { isBehind = true } else { draw() }
+      // Whoever presses a key sees at once what it does.
+      isBehind = keys.isEmpty && !pace.allows(at: moment.steady)
+      if !isBehind { draw(isAsked: !keys.isEmpty) }
+      // A frame is due anyway: until then what comes need not wake the loop.
+      mailbox.isQuiet = isBehind
     }
   }
 
-  private func draw() {
-    isBehind = false
+  private func draw(isAsked: Bool) {
     let (canvas, cursor) = Screen.draw(model)
     guard canvas != shown || cursor != shownCursor else { return }
     terminal.draw(canvas, cursor: cursor)
     shown = canvas
     shownCursor = cursor
-    drawnAt = Moment.now().steady
+    if !isAsked { pace.count(at: Moment.now().steady) }
   }
 
   private func perform(_ effects: [DashboardEffect]) {

@@ -17,9 +17,6 @@ final class EffectRunner: Sendable {
   private let effects: AsyncStream<DashboardEffect>
   private let effect: AsyncStream<DashboardEffect>.Continuation
 
-  /// How long an answer is waited for. The screens say much earlier that there is none.
-  private static let patience = Duration.seconds(15)
-
   init(store: any Store, live: any LiveSource, principal: Principal, mailbox: Mailbox) {
     self.store = store
     self.live = live
@@ -60,20 +57,10 @@ final class EffectRunner: Sendable {
   // MARK: Questions
 
   private func answer(_ query: Query) async -> Answer {
-    await withTaskGroup(of: Answer.self) { group in
-      group.addTask {
-        do throws(ConversationError) {
-          return try await self.ask(query)
-        } catch {
-          return .failure(Failure(error))
-        }
-      }
-      group.addTask {
-        try? await Task.sleep(for: Self.patience)
-        return .failure(.noAnswer)
-      }
-      defer { group.cancelAll() }
-      return await group.next() ?? .failure(.noAnswer)
+    do throws(ConversationError) {
+      return try await ask(query)
+    } catch {
+      return .failure(Failure(error))
     }
   }
 

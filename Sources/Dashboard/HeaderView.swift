@@ -10,22 +10,24 @@ extension Screen {
       clock, row: 0, column: line.columns - clock.count - 1, in: line, style: model.isPaused ? .warning : .plain)
     func width(_ spans: [Span]) -> Int { spans.reduce(0) { $0 + TextWidth.of($1.text, glyphs: glyphs) } }
     let room = line.columns - clock.count - 5
-    var right = model.isConnected ? figures : []
+    var figures = model.isConnected ? figures : []
     // The name and what is wrong stay whatever happens; the rest of the left side is cut where the right begins.
     let (left, needed) = leftSpans
-    var used: Int { right.reduce(needed) { $0 + width($1) + 3 } }
-    while used > room, !right.isEmpty { right.removeLast() }
+    var used: Int { figures.reduce(needed) { $0 + width($1.spans) + 3 } }
+    while used > room, let last = figures.indices.max(by: { figures[$0].rank < figures[$1].rank }) {
+      figures.remove(at: last)
+    }
+    let right = figures.map(\.spans)
     let rightWidth = right.reduce(0) { $0 + width($1) + 3 }
     var kept: [Span] = []
     for span in left {
       let isLast = span == left.last
       // Of several facts each is whole or not there; only a reason at the end may be cut.
-      guard width(kept + [span]) <= room - rightWidth || (isLast && span.style == .warning) else { break }
+      let left = room - rightWidth - width(kept)
+      guard width([span]) <= left || (isLast && span.style == .warning && left >= 10) else { break }
       kept.append(span)
     }
     canvas.draw(kept, row: 0, column: 1, in: line.inset(right: line.columns - 1 - max(needed, room - rightWidth)))
-    // What needs an eye falls away last, and yet stands behind how many there are.
-    if right.count > 1, right[0].last?.style == .alarm { right.swapAt(0, 1) }
     var column = line.columns - clock.count - 1
     for spans in right.reversed() {
       column -= width(spans) + 3
@@ -43,8 +45,15 @@ extension Screen {
       let kept = layout.size.columns < 60 ? [name] : [name] + rest.prefix(2)
       return ([name] + rest, kept.reduce(0) { $0 + TextWidth.of($1.text, glyphs: glyphs) })
     }
-    let reason = layout.size.columns < 60 ? 0 : rest.count > 1 ? min(30, TextWidth.of(rest[1].text, glyphs: glyphs)) : 0
-    return ([name] + rest, name.text.count + TextWidth.of(first.text, glyphs: glyphs) + reason)
+    let trouble = TextWidth.of(first.text, glyphs: glyphs)
+    if layout.size.columns < 60 {
+      guard model.isConnected else { return ([name] + rest, name.text.count + trouble) }
+      // On the smallest screens what is wrong, and how much waits, is worth more than the name.
+      let text = String(first.text.drop { $0 == " " })
+      return ([Span(text, first.style)] + rest.dropFirst(), text.count)
+    }
+    let reason = rest.count > 1 ? min(layout.isWide ? 40 : 20, TextWidth.of(rest[1].text, glyphs: glyphs)) : 0
+    return ([name] + rest, name.text.count + trouble + reason)
   }
 
   private var linkSpans: [Span] {
@@ -95,8 +104,8 @@ extension Screen {
     }
   }
 
-  /// What needs an eye, the most important first.
-  private var figures: [[Span]] {
+  /// What needs an eye, as it stands there; the highest rank falls away first.
+  private var figures: [(rank: Int, spans: [Span])] {
     guard let status = model.status else { return [] }
     let counts = status.counts
     var alerts: [Span] = []
@@ -107,16 +116,22 @@ extension Screen {
     let live = [Span("\(Figures.count(counts.liveSessions)) live", counts.liveSessions > 0 ? .accent : .muted)]
     let waiting = status.store.spool?.waiting
     let save = status.latencies.save
-    return (alerts.isEmpty ? [] : [alerts]) + [
-      live,
-      [
-        Span("save p99 ", .muted),
-        Span(save.count == 0 ? "-" : Figures.latency(save.p99), save.p99 > 50_000 ? .warning : .ok),
-      ],
-      [
-        Span("spool ", .muted),
-        Span(waiting.map { Figures.count($0) } ?? "-", (waiting ?? 0) > 0 ? .warning : .muted),
-      ],
+    let isSpooling = model.isSpooling
+    return [(2, live)] + (alerts.isEmpty ? [] : [(1, alerts)]) + [
+      (
+        3,
+        [
+          Span("save p99 ", .muted),
+          Span(save.count == 0 ? "-" : Figures.latency(save.p99), save.p99 > 50_000 ? .warning : .ok),
+        ]
+      ),
+      (
+        isSpooling ? 0 : 4,
+        [
+          Span("spool ", .muted),
+          Span(waiting.map { Figures.count($0) } ?? "-", isSpooling ? .warning : .muted),
+        ]
+      ),
     ]
   }
 
@@ -139,7 +154,10 @@ extension Screen {
     var parts = listSpans
     parts.append([Span("every \(Figures.decimals(Double(model.interval) / 1_000_000, 1))s", .muted)])
     func width() -> Int { parts.reduce(0) { $0 + $1.reduce(0) { $0 + TextWidth.of($1.text, glyphs: glyphs) } + 2 } }
-    while end + 2 + width() > line.columns, !parts.isEmpty { parts.removeLast() }
+    while end + 2 + width() > line.columns, !parts.isEmpty {
+      // How often is read goes first, then the order of a list that is filtered.
+      parts.remove(at: parts.count == 2 && !model.filterText.isEmpty ? 0 : parts.count - 1)
+    }
     var column = line.columns - width() + 1
     for part in parts { column = canvas.draw(part, row: 0, column: column, in: line) + 2 }
   }
@@ -154,13 +172,13 @@ extension Screen {
     switch model.view {
     case .sessions:
       return [
-        filter(model.sessions.filter.text, model.sessions.isInverted),
         [Span("sort:\(model.sessions.sort.name) \(model.sessions.isDescending ? glyphs.down : glyphs.up)", .muted)],
+        filter(model.sessions.filter.text, model.sessions.isInverted),
       ]
     case .threads:
       return [
-        filter(model.threads.filter.text, model.threads.isInverted),
         [Span("sort:\(model.threads.sort.name) \(model.threads.isReversed ? glyphs.up : glyphs.down)", .muted)],
+        filter(model.threads.filter.text, model.threads.isInverted),
       ]
     case .events:
       return [

@@ -11,19 +11,35 @@ struct HealthView {
   private static let twoColumns = 76
   private static let writeRows = 14
   private static let targetRows = 9
-  private static let storeRows = 10
+  private static let storeRows = 11
   private static let spoolRows = 7
   private static let countRows = 9
+  private static let nameColumns = 13
 
   /// Rows of everything at a width.
-  static func height(_ columns: Int) -> Int {
-    let left = writeRows + targetRows
-    let right = storeRows + spoolRows + countRows
-    return columns >= twoColumns ? max(left, right) : left + right
+  func height(_ columns: Int) -> Int {
+    let left = Self.writeRows + Self.targetRows
+    let right = Self.storeRows + warningRows + Self.spoolRows + Self.countRows
+    return columns >= Self.twoColumns ? max(left, right) : left + right
+  }
+
+  /// Room for what needs a person, if anything does.
+  private var warningRows: Int { status.store.warnings.isEmpty ? 0 : 3 }
+
+  /// What needs a person, whole if it can be: it is the reason why somebody looks here.
+  private func warnings(_ columns: Int) -> [[Span]] {
+    let width = (columns >= Self.twoColumns ? columns / 2 : columns) - 7
+    let warnings = status.store.warnings.prefix(warningRows)
+    let lines = warnings.flatMap { warning in
+      wrapped(warning, width: max(8, width), maxLines: max(1, warningRows + 1 - warnings.count), glyphs: glyphs).lines
+        .enumerated().map { index, line in [Span(index == 0 ? "!! " : "   ", .alarm), Span(line, .warning)] }
+    }
+    return (lines + Array(repeating: [], count: warningRows)).prefix(warningRows).map { $0 }
   }
 
   func draw(columns: Int) -> Canvas {
-    var canvas = Canvas(Size(rows: Self.height(columns), columns: columns), glyphs: glyphs)
+    var canvas = Canvas(Size(rows: height(columns), columns: columns), glyphs: glyphs)
+    let warnings = warnings(columns)
     let left: Rect
     let right: Rect
     if columns >= Self.twoColumns {
@@ -34,10 +50,10 @@ struct HealthView {
       (left, right) = (halves[0], halves[1])
     }
     let leftRows = left.split(rows: [.fixed(Self.writeRows), .flexible()])
-    let rightRows = right.split(rows: [.fixed(Self.storeRows), .fixed(Self.spoolRows), .flexible()])
+    let rightRows = right.split(rows: [.fixed(Self.storeRows + warnings.count), .fixed(Self.spoolRows), .flexible()])
     drawWritePath(on: &canvas, leftRows[0])
     drawTargets(on: &canvas, leftRows[1])
-    draw(store, "Store", on: &canvas, rightRows[0])
+    draw(warnings + store, "Store", on: &canvas, rightRows[0])
     draw(spool, "Spool", on: &canvas, rightRows[1])
     draw(counts, "Counts", on: &canvas, rightRows[2])
     return canvas
@@ -51,7 +67,7 @@ struct HealthView {
   }
 
   private func line(_ name: String, _ value: String, _ style: Style = .plain, _ note: String = "") -> [Span] {
-    let pad = String(repeating: " ", count: max(1, 12 - name.count))
+    let pad = String(repeating: " ", count: max(1, Self.nameColumns - name.count))
     return [Span(name + pad, .muted), Span(value, style)] + (note.isEmpty ? [] : [Span("  " + note, .muted)])
   }
 
@@ -60,7 +76,10 @@ struct HealthView {
   private func drawWritePath(on canvas: inout Canvas, _ rect: Rect) {
     let store = status.store
     let state: [Span] =
-      store.refusal.map { [Span("!! ", .alarm), Span($0, .warning)] } ?? [Span("OK ", .ok), Span("commands are taken")]
+      store.refusal.map { [Span("!! ", .alarm), Span($0, .warning)] }
+      ?? (status.state.kind == .ok
+        ? [Span("OK ", .ok), Span("commands are taken")]
+        : [Span("!! ", .alarm), Span("commands are taken; Store says what is wrong", .warning)])
     let oldest = store.oldestQueuedMilliseconds
     var lines = [state]
     lines.append(
@@ -72,7 +91,7 @@ struct HealthView {
         "oldest", store.queuedCommands == 0 ? "-" : Figures.duration(milliseconds: oldest),
         oldest > Limits.stalledMilliseconds ? .alarm : .plain))
     lines.append(line("batch", "\(Figures.decimals(store.batchCommands, 1))", .plain, "commands a commit"))
-    lines.append([Span("            ", .muted), Span("  p50   p95   p99   max", .heading)])
+    lines.append([Span(String(repeating: " ", count: Self.nameColumns)), Span("  p50   p95   p99   max", .heading)])
     lines.append(percentiles("commit+sync", store.commit))
     lines.append(percentiles("save", status.latencies.save))
     lines.append(percentiles("load", status.latencies.load))
@@ -101,7 +120,7 @@ struct HealthView {
   }
 
   private func percentiles(_ name: String, _ latency: Latency) -> [Span] {
-    let pad = String(repeating: " ", count: max(1, 12 - name.count))
+    let pad = String(repeating: " ", count: max(1, Self.nameColumns - name.count))
     guard latency.count > 0 else { return [Span(name + pad, .muted), Span("nothing lately", .muted)] }
     let values = [latency.p50, latency.p95, latency.p99, latency.max].map { value in
       let text = Figures.latency(value)
@@ -160,6 +179,7 @@ struct HealthView {
         "disk left", store.freeBytes.map(Figures.bytes) ?? "unknown",
         (store.freeBytes ?? .max) < 1_000_000_000 ? .alarm : .plain),
       line("readers", "\(store.readers)"),
+      canary,
       line("commits", Figures.grouped(store.commits), .plain, "of \(Figures.grouped(store.commands)) cmds"),
     ]
     if let held = status.statistics {
@@ -172,7 +192,19 @@ struct HealthView {
     } else {
       lines.append(line("threads", "not counted yet", .muted))
     }
-    return store.warnings.prefix(2).map { [Span("!! ", .alarm), Span($0, .warning)] } + lines
+    return lines
+  }
+
+  /// Whether the store keeps what it is told, tried out.
+  private var canary: [Span] {
+    guard let canary = status.store.canary else { return line("canary", "not tried yet", .muted) }
+    let when = "tried \(Figures.time(canary.time, at: moment))"
+    guard let took = canary.microseconds, canary.failure == nil else {
+      return line("canary", "!! failed", .alarm, canary.failure ?? when)
+    }
+    return line(
+      "canary", Figures.latency(took), .plain,
+      canary.failures == 0 ? when : "\(when), \(Figures.grouped(canary.failures)) failed before")
   }
 
   private var spool: [[Span]] {
@@ -184,9 +216,10 @@ struct HealthView {
     }
     let age = spool.oldest.map { Figures.age(moment.wall.microseconds &- $0.microseconds) + " old" }
     return [
-      spool.refusal.map { [Span("!! ", .alarm), Span($0, .warning)] } ?? [
-        Span("OK ", .ok), Span("takes over when the store cannot"),
-      ],
+      spool.refusal.map { [Span("!! ", .alarm), Span($0, .warning)] }
+        ?? (spool.waiting > 0
+          ? [Span("!! ", .warning), Span("keeps what the store has not taken", .warning)]
+          : [Span("OK ", .ok), Span("takes over when the store cannot")]),
       line("waiting", Figures.grouped(spool.waiting), spool.waiting > 0 ? .warning : .plain, age ?? ""),
       line("drained", Figures.grouped(spool.drained)),
       line("dead letters", Figures.grouped(spool.deadLetters), spool.deadLetters > 0 ? .alarm : .plain),

@@ -5,6 +5,7 @@ final class Mailbox: Sendable {
   private struct State {
     var events: [DashboardEvent] = []
     var isClosed = false
+    var isQuiet = false
   }
 
   private let state = Mutex(State())
@@ -28,6 +29,18 @@ final class Mailbox: Sendable {
     put(event, atMost: Self.capacity)
   }
 
+  /// While it is, nothing wakes: the reader comes soon by itself. Whatever came before is told when that ends.
+  var isQuiet: Bool {
+    get { state.withLock { $0.isQuiet } }
+    set {
+      let hasMail = state.withLock { state -> Bool in
+        defer { state.isQuiet = newValue }
+        return state.isQuiet && !newValue && !state.events.isEmpty
+      }
+      if hasMail { wake() }
+    }
+  }
+
   func takeAll() -> [DashboardEvent] {
     state.withLock { state in
       defer { state.events = [] }
@@ -37,14 +50,14 @@ final class Mailbox: Sendable {
 
   /// Nothing is taken any more: nobody is there to read it.
   func close() {
-    state.withLock { $0 = State(events: [], isClosed: true) }
+    state.withLock { $0 = State(isClosed: true) }
   }
 
   private func put(_ event: DashboardEvent, atMost capacity: Int) -> Bool {
     let wasEmpty = state.withLock { state -> Bool? in
       guard !state.isClosed, state.events.count < capacity else { return nil }
       state.events.append(event)
-      return state.events.count == 1
+      return state.events.count == 1 && !state.isQuiet
     }
     if wasEmpty == true { wake() }
     return wasEmpty != nil

@@ -30,7 +30,9 @@ struct MessageLayout {
       return [[Span(message.status == .streaming ? "(nothing written yet)" : "(empty)", .muted)]]
     }
     if thread.expanded.contains(message.id) || thread.isBare { return whole(message) }
-    return start(message)
+    let key = StartLines.Key(
+      text: message.content, width: textWidth, isWrapped: thread.isWrapped, isASCII: glyphs.isASCII)
+    return StartLines.shared.lines(key) { start(message) }
   }
 
   private func start(_ message: Message) -> [[Span]] {
@@ -91,26 +93,40 @@ struct MessageLayout {
   func head(of message: Message, at moment: Moment) -> [Span] {
     let branch = thread.branch ?? 0
     var spans = [
-      Span("#\(message.position) ", .muted), Span(message.role.rawValue, Self.style(of: message.role)),
+      Span("\(Self.place(of: message)) ", .muted), Span(message.role.rawValue, Self.style(of: message.role)),
       Span("  \(Figures.time(message.createdAt, at: moment))  ", .muted),
     ]
     switch message.status {
-    case .complete: spans.append(Span("stored", .ok))
-    case .streaming: spans += [Span("streaming", .accent), Span("  stored when done", .muted)]
-    case .incomplete: spans += [Span("incomplete", .warning), Span("  stored", .ok)]
-    case .deleted: spans.append(Span("deleted", .muted))
+    case .complete: break
+    case .streaming: spans.append(Span("streaming  ", .accent))
+    case .incomplete: spans.append(Span("incomplete  ", .warning))
+    case .deleted: spans.append(Span("deleted  ", .muted))
     }
+    spans.append(Self.promise(of: message))
     if message.revision > 1 {
       spans.append(Span("  edited (\(message.revision - 1) revision\(message.revision == 2 ? "" : "s"))", .warning))
     }
+    guard message.durability == .stored else { return spans }
     if let (index, count) = thread.tree.sibling(at: message.position, on: branch) {
       spans.append(Span("  sibling \(index)/\(count)", .accent))
     }
     if thread.tree.forks(at: message.position, on: branch) {
       spans.append(Span("  \(glyphs.left) fork point", .accent))
     }
-    if width < 60 { spans = spans.map { Span($0.text.replacing("  stored when done", with: ""), $0.style) } }
     return spans
+  }
+
+  /// Where it stands: `#37`, or `#-` for one that has no place yet.
+  static func place(of message: Message) -> String {
+    message.durability == .stored ? "#\(message.position)" : "#-"
+  }
+
+  /// What the store promises of it: `stored`, `spooled`, or `pending` for an answer that is being written.
+  static func promise(of message: Message) -> Span {
+    switch message.durability {
+    case .stored: message.status == .streaming ? Span("pending", .warning) : Span("stored", .ok)
+    case .spooled: Span("spooled", .warning)
+    }
   }
 
   static func style(of role: Message.Role) -> Style {
@@ -128,8 +144,10 @@ enum RawMessage {
     var fields = [
       ("id", quoted(message.id.description)), ("conversation_id", quoted(message.conversationID.description)),
       ("client_id", message.clientID.map(quoted) ?? "null"), ("branch", "\(message.branch)"),
-      ("position", "\(message.position)"), ("role", quoted(message.role.rawValue)),
-      ("status", quoted(message.status.rawValue)), ("revision", "\(message.revision)"),
+      ("position", message.durability == .stored ? "\(message.position)" : "null"),
+      ("role", quoted(message.role.rawValue)),
+      ("status", quoted(message.status.rawValue)), ("durability", quoted(message.durability.rawValue)),
+      ("revision", "\(message.revision)"),
       ("created_at", quoted(message.createdAt.description)),
       ("edited_at", message.editedAt.map { quoted($0.description) } ?? "null"),
       ("intent", message.intent.map(quoted) ?? "null"), ("confidence", message.confidence?.text ?? "null"),

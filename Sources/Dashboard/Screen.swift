@@ -101,9 +101,9 @@ struct Screen {
     let width = layout.footer.columns - 2
     var seen = Set<Action>()
     let candidates = KeyTable.bindings.filter {
-      model.scopes.contains($0.scope) && $0.footer != nil && seen.insert($0.action).inserted
+      model.scopes.contains($0.scope) && !footerText($0).isEmpty && seen.insert($0.action).inserted
     }
-    func length(_ binding: Binding) -> Int { binding.footerKeys.count + (binding.footer?.text.count ?? 0) + 3 }
+    func length(_ binding: Binding) -> Int { binding.footerKeys.count + footerText(binding).count + 3 }
     var kept = candidates
     while kept.reduce(-2, { $0 + length($1) }) > width,
       let last = kept.indices.max(by: { (kept[$0].footer?.rank ?? 0) < (kept[$1].footer?.rank ?? 0) })
@@ -115,7 +115,21 @@ struct Screen {
     var column = 1
     for binding in kept {
       column = canvas.draw(binding.footerKeys, row: 0, column: column, in: layout.footer, style: .key)
-      column = canvas.draw(" \(binding.footer?.text ?? "")  ", row: 0, column: column, in: layout.footer, style: .muted)
+      column = canvas.draw(" \(footerText(binding))  ", row: 0, column: column, in: layout.footer, style: .muted)
+    }
+  }
+
+  /// What the footer says of a key, here and now; empty for one that does not stand there.
+  private func footerText(_ binding: Binding) -> String {
+    guard let text = binding.footer?.text else { return "" }
+    switch (model.overlay, binding.action) {
+    case (_, .quit) where model.settings.isServing: return "stop the server"
+    case (.filter, .choose): return "keep"
+    case (.filter, .cancel): return "drop"
+    case (.filter, .previous): return "select"
+    case (.find, .choose): return "find"
+    case (.filter, .complete), (.find, .complete), (.find, .previous): return ""
+    default: return text
     }
   }
 

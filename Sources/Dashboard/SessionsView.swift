@@ -99,7 +99,8 @@ extension Screen {
     let (save, load) = (status.latencies.save, status.latencies.load)
     func mark(_ isGood: Bool) -> Span { isGood ? Span("OK  ", .ok) : Span("!!  ", .alarm) }
     lines.append([
-      mark(status.store.refusal == nil), Span("store   "), Span("wal \(Figures.bytes(status.store.walBytes))", .muted),
+      mark(status.store.refusal == nil && status.state.kind == .ok), Span("store   "),
+      Span("wal \(Figures.bytes(status.store.walBytes))", .muted),
     ])
     let share = status.counts.savedShare
     lines.append([
@@ -124,12 +125,13 @@ extension Screen {
       lines.append([Span("--  ", .muted), Span("spool   "), Span("none", .muted)])
     }
     lines.append([
-      Span("writes ", .muted), Span("\(Figures.count(status.rates.saves))/s"), Span("  reads ", .muted),
+      Span("writes ", .muted), Span("\(Figures.count(status.rates.saves))/s"), Span(" reads ", .muted),
       Span("\(Figures.count(status.rates.reads))/s"),
     ])
     if status.counts.stalledSessions > 0 {
       let count = status.counts.stalledSessions
-      lines.append([Span("!!  ", .alarm), Span("\(count) session\(count == 1 ? "" : "s") stalled > 2s", .alarm)])
+      let noun = count == 1 ? "session" : "sessions"
+      lines.append([Span("!!  ", .alarm), Span("\(Figures.count(count)) \(noun) stalled", .alarm)])
     }
     for (row, line) in lines.prefix(inside.rows).enumerated() {
       canvas.draw(line, row: row, column: 1, in: inside.inset(right: 1))
@@ -205,7 +207,7 @@ extension Screen {
       lines.append([Span("loading its last messages", .muted)])
     } else if let messages = preview?.messages {
       if messages.isEmpty { lines.append([Span("no messages yet", .muted)]) }
-      let digits = messages.last.map { "\($0.position)".count } ?? 1
+      let digits = messages.map { "\($0.position)".count }.max() ?? 1
       lines += messages.suffix(max(0, inside.rows - lines.count)).map { previewLine($0, digits) }
     }
     for (row, line) in lines.prefix(inside.rows).enumerated() {
@@ -214,7 +216,7 @@ extension Screen {
   }
 
   private func previewLine(_ message: Message, _ digits: Int) -> [Span] {
-    let number = "#\(message.position)"
+    let number = MessageLayout.place(of: message)
     let role = message.role.rawValue
     let text =
       switch message.status {
@@ -226,8 +228,8 @@ extension Screen {
     return [
       Span(number + String(repeating: " ", count: max(0, digits + 1 - number.count)) + " ", .muted),
       Span(role + String(repeating: " ", count: max(1, 11 - role.count)), MessageLayout.style(of: message.role)),
-      Span("\(clock)  ", .muted), Span(text),
-    ]
+      Span("\(clock)  ", .muted),
+    ] + (message.durability == .spooled ? [MessageLayout.promise(of: message), Span("  ")] : []) + [Span(text)]
   }
 }
 

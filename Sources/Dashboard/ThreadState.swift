@@ -47,6 +47,8 @@ struct ThreadState: Equatable {
   var failure: Failure?
   /// What the page under way is for.
   var loading: MessagePageRequest.Part?
+  /// Whether the store was down when the end of the path was read last.
+  var isDegraded = false
 
   var selected: Position = 0
   var anchor = Anchor(position: 0, line: 0)
@@ -90,7 +92,7 @@ struct Viewport {
 
   /// A line that says how many older messages are not loaded counts as a message of one line.
   private var lowest: Position { thread.hasOlder ? thread.window.first - 1 : thread.window.first }
-  private var highest: Position { thread.window.last }
+  private var highest: Position { thread.window.end }
 
   func height(of position: Position) -> Int {
     guard let message = thread.window[position] else { return 1 }

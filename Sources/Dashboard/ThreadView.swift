@@ -104,7 +104,7 @@ extension Screen {
   /// Where in the path the screen is.
   private func share(_ thread: ThreadState) -> [Span] {
     guard thread.isLoaded, thread.head > 0 else { return [] }
-    let share = Double(thread.selected) / Double(thread.head)
+    let share = min(1, Double(thread.selected) / Double(thread.head))
     let full = max(0, min(8, Int((share * 8).rounded())))
     return [
       Span("\(Int((share * 100).rounded()))% ", .muted), Span(String(repeating: glyphs.barFull, count: full), .accent),
@@ -126,7 +126,7 @@ extension Screen {
     let layout = MessageLayout(thread: thread, width: rect.columns, glyphs: glyphs)
     var position = thread.anchor.position
     var row = -thread.anchor.line
-    while row < lines.rows, position <= thread.window.last {
+    while row < lines.rows, position <= thread.window.end {
       if let message = thread.window[position] {
         row = drawMessage(message, layout, at: row, in: lines, isSelected: position == thread.selected)
       } else {
@@ -197,7 +197,7 @@ extension Screen {
 
   private mutating func drawFollowing(_ thread: ThreadState, in line: Rect) {
     let down = glyphs.down
-    let spans: [Span]
+    var spans: [Span]
     if model.isPaused {
       spans = [Span("paused: nothing is read until Space", .warning)]
     } else if case .lost = thread.live {
@@ -210,7 +210,17 @@ extension Screen {
       let count = max(thread.unseen, thread.head - thread.window.last)
       spans = [Span("\(down) \(Figures.grouped(count)) newer", .accent), Span("  G follows", .muted)]
     } else {
-      spans = [Span("#\(thread.selected) of \(Figures.grouped(thread.head))", .muted), Span("  G follows", .muted)]
+      let isPlaced = thread.selected <= thread.window.last
+      spans = [
+        Span(isPlaced ? "#\(thread.selected) of \(Figures.grouped(thread.head))" : "spooled", .muted),
+        Span("  G follows", .muted),
+      ]
+    }
+    let waiting = thread.window.waiting.count
+    if waiting > 0 {
+      spans += [Span("  !! ", .alarm), Span("\(waiting) spooled: acknowledged, not yet in the store", .warning)]
+    } else if thread.isDegraded {
+      spans += [Span("  !! ", .alarm), Span("from the server's memory: the store is down", .warning)]
     }
     canvas.draw(spans, row: 0, in: line)
   }

@@ -6,7 +6,26 @@ extension DashboardModel {
   ///
   /// - Parameter moment: When it happened.
   /// - Returns: What is to be done now, in this order.
-  mutating func apply(_ event: DashboardEvent, at moment: Moment) -> [DashboardEffect] {
+  mutating func apply(_ event: DashboardEvent, at moment: Moment) -> [DashboardEffect] { apply([event], at: moment) }
+
+  /// Takes several over, in their order. What a conversation is told in between moves its screen once.
+  mutating func apply(_ events: [DashboardEvent], at moment: Moment) -> [DashboardEffect] {
+    var effects: [DashboardEffect] = []
+    for event in events {
+      if case .live = event {} else { settleIfNeeded() }
+      effects += take(event, at: moment)
+    }
+    settleIfNeeded()
+    return effects
+  }
+
+  private mutating func settleIfNeeded() {
+    guard isUnsettled else { return }
+    isUnsettled = false
+    settleThread()
+  }
+
+  private mutating func take(_ event: DashboardEvent, at moment: Moment) -> [DashboardEffect] {
     // While paused nothing on the screen changes by itself, the clock included; keys still work.
     if !isPaused { now = moment }
     switch event {
@@ -15,6 +34,9 @@ extension DashboardModel {
       return press(key)
     case .tick: return isPaused ? [] : tick()
     case .answer(let answer, let request): return isPaused ? [] : take(answer, request)
+    case .over:
+      isOver = true
+      return [.quit]
     case .live(let news, let serial): return isPaused ? [] : take(news, serial)
     }
   }
@@ -47,6 +69,10 @@ extension DashboardModel {
       requests[.status] = nil
       return lose(.noAnswer)
     }
+    for (slot, asked) in requests where slot != .status && now.steady - asked.since >= Bounds.patience {
+      requests[slot] = nil
+      fail(slot, .noAnswer)
+    }
     return []
   }
 
@@ -68,6 +94,7 @@ extension DashboardModel {
     if view == .sessions || !sessions.isLoaded, !isPending(.sessions) { effects.append(ask(.sessions, .sessions)) }
     if !isPending(.log) { effects.append(ask(.log(since: events.last), .log)) }
     if view == .threads { effects += pollThreads() }
+    if view == .thread { effects += pollEnd() }
     return effects
   }
 

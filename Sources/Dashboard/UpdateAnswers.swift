@@ -29,6 +29,9 @@ extension DashboardModel {
       sessions.preview?.failure = nil
       return loadPreview()
     case (.page, .page(let page)): return takePage(page)
+    case (.end, .page(let page)):
+      takeEnd(page)
+      return []
     case (.branches, .branches(let conversation, let branches)):
       takeBranches(conversation, branches)
       return []
@@ -59,7 +62,7 @@ extension DashboardModel {
     return isConnected ? [] : connect()
   }
 
-  private mutating func fail(_ slot: Request.Slot, _ failure: Failure) {
+  mutating func fail(_ slot: Request.Slot, _ failure: Failure) {
     switch slot {
     case .sessions: sessions.failure = failure
     case .log: events.failure = failure
@@ -78,7 +81,8 @@ extension DashboardModel {
         difference.failure = failure
         overlay = .difference(difference)
       }
-    case .status, .switcher: break
+    // The last two are asked again soon, and what was read before stays.
+    case .status, .switcher, .end: break
     }
   }
 
@@ -92,7 +96,8 @@ extension DashboardModel {
       return []
     }
     if let preview = sessions.preview, preview.conversation == selected.conversation {
-      guard force || preview.activity != selected.lastActivity else { return [] }
+      // Nobody is told of what goes into the spool.
+      guard force || isSpooling || preview.activity != selected.lastActivity else { return [] }
       guard !isPending(.preview) else { return [] }
       sessions.preview?.activity = selected.lastActivity
     } else {

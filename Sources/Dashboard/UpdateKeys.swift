@@ -49,7 +49,12 @@ extension DashboardModel {
     case .quit:
       isOver = true
       return [.quit]
-    case .suspend: return [.suspend]
+    case .suspend:
+      guard !settings.isServing else {
+        say("The server runs in this program, and would stand still.")
+        return []
+      }
+      return [.suspend]
     case .redraw: return [.redraw]
     case .pause: return pause()
     case .faster: changeInterval(by: -1)

@@ -55,7 +55,9 @@ extension DashboardModel {
   }
 
   mutating func scrollHealth(by rows: Int) {
-    let most = max(0, HealthView.height(size.columns) - layout.body.rows)
+    guard let status else { return }
+    let height = HealthView(status: status, moment: now, glyphs: glyphs).height(size.columns)
+    let most = max(0, height - layout.body.rows)
     healthScroll = max(0, min(healthScroll + rows, most))
   }
 

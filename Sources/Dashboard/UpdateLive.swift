@@ -28,7 +28,7 @@ extension DashboardModel {
   }
 
   mutating func take(_ news: LiveNews, _ serial: Int) -> [DashboardEffect] {
-    guard let open = thread, open.serial == serial, serial != 0 else { return [] }
+    guard serial != 0, thread?.serial == serial, let known = thread?.version else { return [] }
     switch news {
     case .attached(let start):
       thread?.live = .attached
@@ -37,8 +37,8 @@ extension DashboardModel {
       switch start.content {
       case .missed(let changes):
         for change in changes { take(change) }
-        thread?.version = max(open.version, start.version)
-        settleThread()
+        thread?.version = max(known, start.version)
+        isUnsettled = true
         return []
       case .page:
         // Too much was missed to be told, or nothing was known: what is on the screen is read again.
@@ -47,11 +47,15 @@ extension DashboardModel {
       }
     case .event(.changes(let version, let changes)):
       for change in changes { take(change) }
-      thread?.version = max(open.version, version)
-      settleThread()
+      thread?.version = max(known, version)
+      isUnsettled = true
       return []
-    // The changes that come with it say it all.
-    case .event(.presence), .event(.stored): return []
+    case .event(.presence): return []
+    case .event(.stored(let delivery)):
+      // Its row comes as a change. Under another id it would stand there twice.
+      thread?.window.settle(delivery.spooledID)
+      isUnsettled = true
+      return []
     case .event(.resync(let version)):
       thread?.version = version
       return reload()
@@ -86,6 +90,9 @@ extension DashboardModel {
       thread?.meanwhile.append(change)
     }
     guard var open = thread else { return }
+    // Taken out while it changes, or all that it holds would be copied.
+    thread = nil
+    defer { thread = open }
     switch change.row {
     case .conversation(let conversation):
       open.conversation = conversation
@@ -101,7 +108,6 @@ extension DashboardModel {
       }
     case .message(let message): take(message, &open)
     }
-    thread = open
   }
 
   private func take(_ message: Message, _ open: inout ThreadState) {
@@ -111,8 +117,12 @@ extension DashboardModel {
       open.tree = open.tree.updated(branch)
     }
     if open.detail?.message.id == message.id { open.detail = nil }
+    guard message.durability == .stored else {
+      if message.branch == open.branch, !open.hasNewer { open.window.wait(for: message) }
+      return
+    }
     guard let shown = open.branch, open.tree.owner(of: message.position, on: shown) == message.branch else { return }
-    if open.window[message.position] != nil {
+    if message.position <= open.window.last, open.window[message.position] != nil {
       open.window.replace(message)
     } else if message.position == open.window.last + 1 || (open.window.isEmpty && message.position == 1) {
       // The branch's row comes first, and has raised the head already.

@@ -18,7 +18,7 @@ extension DashboardModel {
       if let thread, thread.live != .off { effects.append(.detach) }
       let isBare = thread?.isBare ?? false
       let isWrapped = thread?.isWrapped ?? true
-      for slot in [Request.Slot.page, .branches, .detail, .difference] { requests[slot] = nil }
+      for slot in [Request.Slot.page, .end, .branches, .detail, .difference] { requests[slot] = nil }
       thread = ThreadState(id, title: title, user: user, sessionID: sessionID)
       thread?.isWrapped = isWrapped
       thread?.isBare = isBare
@@ -61,7 +61,8 @@ extension DashboardModel {
       settleThread()
       return []
     case .after? where open.branch == page.branch:
-      _ = open.window.append(page.messages)
+      _ = open.window.append(page.messages.filter { $0.durability == .stored })
+      open.takeEnd(of: page)
       thread = open
       settleThread()
       return []
@@ -77,7 +78,8 @@ extension DashboardModel {
     _ page: MessagePage, _ part: MessagePageRequest.Part?, _ old: ThreadState
   ) -> [DashboardEffect] {
     var open = old
-    open.window = MessageWindow(page.messages)
+    open.window = MessageWindow(page.messages, head: page.headPosition)
+    open.isDegraded = page.isDegraded
     open.branch = page.branch
     open.head = page.headPosition
     open.isLoaded = true
@@ -87,18 +89,40 @@ extension DashboardModel {
     open.isFollowing = part == .latest || part == nil
     switch part {
     case .around(.position(let position)):
-      open.selected = max(open.window.first, min(position, open.window.last))
+      open.selected = max(open.window.first, min(position, open.window.end))
       open.anchor = .init(position: open.selected, line: 0)
       if open.selected == open.window.first, open.hasOlder { open.anchor.position -= 1 }
     default:
-      open.selected = open.window.last
-      open.anchor = .init(position: open.window.last, line: 0)
+      open.selected = open.window.end
+      open.anchor = .init(position: open.window.end, line: 0)
     }
     open.branchCursor.select(
       open.tree.row(of: page.branch) ?? 0, count: open.tree.rows.count, height: layout.branchRows)
     thread = open
     settleThread()
     return reattach()
+  }
+
+  /// Reads the end of the path again while messages wait in the spool: nobody is told of those.
+  mutating func pollEnd() -> [DashboardEffect] {
+    guard let open = thread, open.isLoaded, open.failure == nil, open.loading == nil, !open.hasNewer,
+      !isPending(.end), isSpooling || open.isDegraded || !open.window.waiting.isEmpty
+    else { return [] }
+    return [ask(.page(open.id, branch: open.branch, .latest, limit: Bounds.messagePage), .end)]
+  }
+
+  mutating func takeEnd(_ page: MessagePage) {
+    guard var open = thread, page.conversation == open.id, page.branch == open.branch, open.loading == nil else {
+      return
+    }
+    let before = open.window.end
+    let new = page.messages.filter { $0.durability == .stored && $0.position > open.window.last }
+    if open.isFollowing || open.window.messages.count < Bounds.messages { _ = open.window.append(new) }
+    open.head = max(open.head, page.headPosition)
+    open.takeEnd(of: page)
+    if !open.isFollowing { open.unseen += max(0, open.window.end - before) }
+    thread = open
+    settleThread()
   }
 
   mutating func takeBranches(_ conversation: Conversation, _ branches: [Branch]) {
@@ -120,11 +144,11 @@ extension DashboardModel {
   mutating func settleThread() {
     guard let viewport, let open = thread, !open.window.isEmpty else { return }
     if open.isFollowing {
-      thread?.selected = open.window.last
+      thread?.selected = open.window.end
       thread?.anchor = viewport.bottom
       thread?.unseen = 0
     } else {
-      thread?.selected = max(open.window.first, min(open.selected, open.window.last))
+      thread?.selected = max(open.window.first, min(open.selected, open.window.end))
       thread?.anchor = viewport.settled(open.anchor)
     }
   }
@@ -133,14 +157,14 @@ extension DashboardModel {
 
   mutating func selectMessage(_ position: Position) -> [DashboardEffect] {
     guard let viewport, let open = thread, !open.window.isEmpty else { return [] }
-    let selected = max(open.window.first, min(position, open.window.last))
+    let selected = max(open.window.first, min(position, open.window.end))
     thread?.selected = selected
     thread?.anchor = viewport.settled(viewport.showing(selected, from: open.anchor))
     // At the very top the line about older messages is worth its row.
     if selected == open.window.first, position < open.window.first, open.hasOlder {
       thread?.anchor = .init(position: open.window.first - 1, line: 0)
     }
-    thread?.isFollowing = selected == open.window.last && !open.hasNewer && position >= selected
+    thread?.isFollowing = selected == open.window.end && !open.hasNewer && position >= selected
     if thread?.isFollowing == true { settleThread() }
     return loadNear(isUp: position < open.selected)
   }
@@ -154,7 +178,7 @@ extension DashboardModel {
       thread?.selected = max(shown.lowerBound, min(open.selected, shown.upperBound))
       if anchor == open.anchor { thread?.selected = lines < 0 ? shown.lowerBound : shown.upperBound }
     } else {
-      thread?.selected = max(open.window.first, min(anchor.position, open.window.last))
+      thread?.selected = max(open.window.first, min(anchor.position, open.window.end))
     }
     thread?.isFollowing = lines > 0 && atEnd && !open.hasNewer
     if thread?.isFollowing == true { settleThread() }
@@ -188,5 +212,13 @@ extension DashboardModel {
     thread?.isFollowing = true
     settleThread()
     return reattach()
+  }
+}
+
+extension ThreadState {
+  /// Takes over what a page says about the end of the path, if the window reaches that.
+  fileprivate mutating func takeEnd(of page: MessagePage) {
+    isDegraded = page.isDegraded
+    if page.after == nil, !hasNewer { window.wait(for: page.messages) }
   }
 }

@@ -84,13 +84,8 @@ public final class NcursesTerminal: Terminal {
 
   /// Takes over the terminal. It is the alternate screen then, blank, until the first `draw`.
   public init(_ options: Options) throws(TerminalError) {
-    guard isatty(input) == 1, isatty(output) == 1 else { throw .notATerminal }
+    try Self.check(options)
     let type = options.environment["TERM"] ?? ""
-    switch type.isEmpty ? -1 : cncurses_can_show(type, output) {
-    case 1: break
-    case 0: throw .tooSimple(type)
-    default: throw .unknownType(type)
-    }
     events = cncurses_events()
     var modes = termios()
     guard events >= 0, tcgetattr(input, &modes) == 0 else { throw .system(errno) }
@@ -120,6 +115,17 @@ public final class NcursesTerminal: Terminal {
   }
 
   deinit { close() }
+
+  /// Finds out whether there is a terminal that a screen can be shown on, and changes nothing.
+  public static func check(_ options: Options) throws(TerminalError) {
+    guard isatty(STDIN_FILENO) == 1, isatty(STDOUT_FILENO) == 1 else { throw .notATerminal }
+    let type = options.environment["TERM"] ?? ""
+    switch type.isEmpty ? -1 : cncurses_can_show(type, STDOUT_FILENO) {
+    case 1: break
+    case 0: throw .tooSimple(type)
+    default: throw .unknownType(type)
+    }
+  }
 
   public func draw(_ canvas: Canvas, cursor: Point?) {
     shown = (canvas, cursor)

@@ -40,7 +40,8 @@ struct Palette {
         // Dim and reversed at once is not readable on all terminals.
         if (looks.isDim || isDimmed) && !isSelected { sequence += Capability.bytes("dim") }
         if isSelected { sequence += Capability.bytes("rev") }
-        if count >= 8, let color = role == .border && count >= 256 ? 244 : looks.color {
+        // The selected row is one bar: colours would be patches in it.
+        if count >= 8, !isSelected, let color = role == .border && count >= 256 ? 244 : looks.color {
           sequence += foreground.map { Capability.bytes($0, color) } ?? Array("\u{1B}[\(Self.code(color))m".utf8)
         }
         bytes[Style(role, isSelected: isSelected, isDimmed: isDimmed)] = sequence

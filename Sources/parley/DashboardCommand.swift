@@ -122,7 +122,7 @@ struct DashboardCommand: AsyncParsableCommand {
 }
 
 /// The variables that the terminal's looks depend on.
-private func processEnvironment() -> [String: String] {
+func processEnvironment() -> [String: String] {
   ["TERM", "NO_COLOR", "TMUX"].reduce(into: [:]) { variables, name in
     variables[name] = getenv(name).map { String(cString: $0) }
   }

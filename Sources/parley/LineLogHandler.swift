@@ -17,11 +17,14 @@ struct LineLogHandler: LogHandler {
   let label: String
   /// Keeps the latest for those who watch the server.
   let ring: LogRing
+  /// Whether lines are written: not over the screens of a dashboard, which show the ring.
+  let writes: Bool
   var logLevel: Logger.Level
   var metadata: Logger.Metadata = [:]
 
-  init(label: String, format: Format, level: Logger.Level, ring: LogRing) {
+  init(label: String, format: Format, level: Logger.Level, ring: LogRing, writes: Bool = true) {
     self.ring = ring
+    self.writes = writes
     self.label = label
     self.format = format
     logLevel = level
@@ -44,6 +47,7 @@ struct LineLogHandler: LogHandler {
     ring.append(
       time: now, level: event.level.rawValue, message: Self.shown(message),
       fields: sorted.map { LogPage.Record.Field($0.key, Self.shown($0.value)) })
+    guard writes else { return }
     let line =
       switch format {
       case .logfmt: logfmt(time, event.level, message, sorted)

@@ -17,10 +17,14 @@ struct Serve: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Address to listen on; PARLEY_LISTEN. Default: 127.0.0.1:7275.", valueName: "host:port"))
   var listen: String?
 
+  @Flag(help: "Show the dashboard on this terminal; the server ends with it.")
+  var dashboard = false
+
   /// Seconds for requests to end after a signal; then their tasks are cancelled.
   private static let graceSeconds = 6
 
   func run() async throws {
+    if dashboard { try ServeDashboard.requireTerminal() }
     let memory = MemoryService()
     let settings = try await Settings(flags, listen: listen)
     // All settings are read before anything is made.
@@ -32,7 +36,10 @@ struct Serve: AsyncParsableCommand {
     let origins = try settings.allowedOrigins()
     let (format, level) = (try settings.logFormat(), try settings.logLevel())
     let ring = LogRing()
-    LoggingSystem.bootstrap { LineLogHandler(label: $0, format: format, level: level, ring: ring) }
+    let writesLog = !dashboard || ServeDashboard.logHasPlace
+    LoggingSystem.bootstrap {
+      LineLogHandler(label: $0, format: format, level: level, ring: ring, writes: writesLog)
+    }
     let logger = Logger(label: "parley")
 
     let possible = Self.raiseFileLimit() - Self.otherFiles
@@ -72,10 +79,17 @@ struct Serve: AsyncParsableCommand {
         .init(service: store),
         .init(service: server),
       ],
-      gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+      gracefulShutdownSignals: dashboard ? [] : [.sigterm, .sigint], logger: logger)
     configuration.maximumGracefulShutdownDuration = .seconds(Self.graceSeconds)
     do {
-      try await ServiceGroup(configuration: configuration).run()
+      let group = ServiceGroup(configuration: configuration)
+      if dashboard {
+        try await ServeDashboard.run(group, of: server, at: "\(shownAddress)\(address.port)")
+      } else {
+        try await group.run()
+      }
+    } catch let failure as CommandFailure {
+      throw failure
     } catch {
       guard let cause = error as? IOError else {
         throw CommandFailure(.unavailable, "The server on \(shownAddress)\(address.port) ended: \(error)")

@@ -82,9 +82,7 @@ import Testing
     try Self.check("refused-\(size)", play)
 
     var world = Warehouse()
-    world.status = Warehouse.status(.degraded, ["The store does not take messages; they are safe in the spool."])
-    world.status.store.refusal = "The disk is full."
-    world.status.store.spool = SpoolHealth(waiting: 1_204, oldest: Warehouse.ago(95), drained: 88, bytes: 1_200_000)
+    world.fail(waiting: 1_204)
     play = Play.begun(columns, rows, world: world)
     try Self.check("degraded-\(size)", play)
     play.play(.character("2"))
@@ -94,6 +92,31 @@ import Testing
     try Self.check("ascii-\(size)", play)
     play = Play.inThread(columns, rows, glyphs: .ascii)
     try Self.check("ascii-thread-\(size)", play)
+  }
+
+  @Test(arguments: sizes) func `every message says what the store promises of it`(columns: Int, rows: Int) throws {
+    let size = "\(columns)x\(rows)"
+    var world = Warehouse()
+    let last = world.path(1).count
+    world.texts[1]?[last - 40].status = .deleted
+    world.texts[1]?[last - 39].status = .incomplete
+    world.texts[1]?[last - 38].status = .streaming
+    var play = Play.inThread(columns, rows, world: world)
+    try Self.check("thread-pending-\(size)", play)
+
+    world.spooled = [
+      Warehouse.spooled(1, .user, "And if the reach trucks go?"), Warehouse.spooled(2, .assistant, "Then by March."),
+    ]
+    world.fail(waiting: 2)
+    play = Play.inThread(columns, rows, world: world)
+    try Self.check("thread-spooled-\(size)", play)
+    play.play(.character("1"))
+    try Self.check("sessions-spooled-\(size)", play)
+
+    world.spooled = []
+    world.isRemembered = true
+    play = Play.inThread(columns, rows, world: world)
+    try Self.check("thread-remembered-\(size)", play)
   }
 
   @Test(arguments: sizes) func `nothing to show`(columns: Int, rows: Int) throws {

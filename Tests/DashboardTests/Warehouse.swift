@@ -22,6 +22,10 @@ struct Warehouse {
   /// Messages of each branch of the open conversation.
   var texts: [BranchNumber: [Message]] = Warehouse.tree()
   var log = Warehouse.log()
+  /// What waits in the spool for the open conversation's active branch.
+  var spooled: [Message] = []
+  /// Whether pages come from the server's memory.
+  var isRemembered = false
   /// Instead of an answer.
   var failures: [Request.Slot: Failure] = [:]
 
@@ -77,19 +81,40 @@ struct Warehouse {
       default: .latest
       }
     let window = PageWindow(placement, limit: limit, head: path.count)
+    let waiting = window.hasAfter || branch != conversation.activeBranch ? [] : spooled
     return MessagePage(
-      conversation: id, messages: window.isEmpty ? [] : Array(path[(window.first - 1)..<(window.end - 1)]), forks: [],
+      conversation: id,
+      messages: (window.isEmpty ? [] : Array(path[(window.first - 1)..<(window.end - 1)])) + waiting, forks: [],
       branch: branch, before: window.hasBefore ? "b" : nil, after: window.hasAfter ? "a" : nil,
-      headPosition: path.count, version: conversation.version)
+      headPosition: path.count, version: conversation.version, isDegraded: isRemembered || !waiting.isEmpty)
   }
 }
 
 extension Warehouse {
+  /// The store goes down, as a server tells it.
+  mutating func fail(waiting: Int) {
+    status = Self.status(
+      .degraded, ["The store is down: Its file is missing or cannot be opened. Messages go into the spool."])
+    status.store.canary = Canary(
+      time: Self.ago(1), microseconds: nil, failure: "The store is down: Its file is missing or cannot be opened.",
+      failures: 3)
+    status.store.spool = SpoolHealth(waiting: waiting, oldest: Self.ago(95), drained: 88, bytes: 1_200_000)
+    status.counts.spooled = waiting
+  }
+
+  static func spooled(_ number: UInt64, _ role: Message.Role, _ content: String) -> Message {
+    Message(
+      id: id(9_000_000 + number), clientID: nil, conversationID: id(1), branch: 1, position: 0, role: role,
+      content: content, intent: nil, confidence: nil, entities: .emptyObject, metadata: .emptyObject,
+      status: .complete, revision: 1, createdAt: ago(30), editedAt: nil, durability: .spooled)
+  }
+
   static func status(_ kind: ServerStatus.State.Kind = .ok, _ reasons: [String] = []) -> ServerStatus {
     var store = StoreHealth(
       engine: "SQLite 3.40.1", queuedCommands: 3, oldestQueuedMilliseconds: 2, commands: 1_204_113, commits: 88_120,
       commit: Latency(count: 256, p50: 610, p95: 1_900, p99: 2_700, max: 9_100), batchCommands: 13.7,
-      bytes: 412_000_000, walBytes: 3_100_000, checkpointMilliseconds: 41_000, freeBytes: 88_000_000_000, readers: 4)
+      bytes: 412_000_000, walBytes: 3_100_000, checkpointMilliseconds: 41_000, freeBytes: 88_000_000_000, readers: 4,
+      canary: Canary(time: ago(12), microseconds: 1_900))
     if kind != .ok { store.warnings = reasons }
     return ServerStatus(
       version: "0.1.0", time: now, startedAt: ago(3 * 86_400 + 4 * 3_600), state: .init(kind, reasons: reasons),

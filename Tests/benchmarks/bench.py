@@ -11,6 +11,7 @@ from pathlib import Path
 
 import machine
 import report
+import terminal
 from former import server_programs
 from load import BenchmarkError, Recorder
 from promises import SCALES
@@ -40,7 +41,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(INTERRUPTED))
     found = Recorder()
     try:
-        _require(options.binary)
+        _require(options.binary, options.only)
         with tempfile.TemporaryDirectory(prefix="parley-bench-", dir=options.dir) as created:
             directory = Path(created).resolve()
             # PostgreSQL runs as somebody else and has to get through to its own folder.
@@ -72,10 +73,13 @@ def _show(found: Recorder) -> None:
         print(f"PROBLEM: {problem}")
 
 
-def _require(binary: Path) -> None:
-    server_programs()
-    if not shutil.which("wrk"):
+def _require(binary: Path, suites: frozenset[str]) -> None:
+    if suites & {"saves", "pages", "cost"}:
+        server_programs()
+    if suites - {"live", "idle", "dashboard"} and not shutil.which("wrk"):
         raise BenchmarkError("wrk is missing: install the package wrk.")
+    if "dashboard" in suites:
+        terminal.require()
     if not os.access(binary, os.X_OK):
         raise BenchmarkError(f"There is no program at {binary}: run Config/build, or name it with --binary.")
 

@@ -78,7 +78,7 @@ class Parley:
     def new_conversation(self, client: "Client", number: int, messages: int) -> Conversation:
         """Make the default conversation of user `number`, which is going to hold so many messages."""
         user = user_id(number)
-        token = self._token(user)
+        token = self.token(user)
         receipt = client.post("/v1/conversations", {"session_id": None}, token)
         return Conversation(receipt["conversation"]["id"], user, token, messages)
 
@@ -87,7 +87,8 @@ class Parley:
         with closing(sqlite3.connect(f"{self.database.as_uri()}?mode=ro", uri=True)) as file:
             return file.execute("SELECT count(*) FROM pam_messages").fetchone()[0]
 
-    def _token(self, user: str) -> str:
+    def token(self, user: str) -> str:
+        """Return a token of the user."""
         secret = (self.data / "secret").read_bytes().rstrip(b"\r\n")
         claims = {"sub": user, "role": "authenticated", "exp": int(time.time()) + TOKEN_SECONDS}
         signed = f"{_base64url({'alg': 'HS256', 'typ': 'JWT'})}.{_base64url(claims)}"

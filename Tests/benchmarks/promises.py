@@ -43,6 +43,25 @@ PROMISES = (
     Promise("deaf_seconds",      "… seconds from their coming to their all being closed",           30,      30,  at_most=True),
     Promise("idle_kb",           "Resident memory of an idle socket, 2,000 of them, KB",            16,      10,  at_most=True),
     Promise("memory_mb",         "Peak resident memory under load, 1,000,000 stored, MB",           120,     76,  at_most=True),
+    Promise("dash_first",        "Dashboard: exec to first frame, p95, ms",                         100,     100, at_most=True),
+    Promise("dash_data",         "… to first data, 10,000 conversations and 50 live, p95, ms",      300,     300, at_most=True),
+    Promise("dash_key_p50",      "Dashboard: key to paint, p50, ms",                                10,      10,  at_most=True),
+    Promise("dash_key_p99",      "… p99",                                                           33,      33,  at_most=True),
+    Promise("dash_key_stopped_p50", "… the server stopped, p50",                                    10,      10,  at_most=True),
+    Promise("dash_key_stopped_p99", "… the server stopped, p99",                                    33,      33,  at_most=True),
+    Promise("dash_lost_seconds", "Dashboard: seconds until a lost server is shown",                 3,       3,   at_most=True),
+    Promise("dash_healed_seconds", "… seconds from its return until that is over",                  5,       5,   at_most=True),
+    Promise("dash_escape",       "Dashboard: Esc to action, p95, ms",                               60,      60,  at_most=True),
+    Promise("dash_resize",       "Dashboard: resize to repaint, p95, ms",                           50,      50,  at_most=True),
+    Promise("dash_paused",       "Dashboard: CPU paused, % of a core (0 as far as it can be told)",  0.05,    0.05, at_most=True),
+    Promise("dash_idle",         "… with a tick a second and 50 live sessions",                     0.5,     0.5, at_most=True),
+    Promise("dash_stream_frames", "Dashboard: frames/s at 1,000 changes/s of the open thread",      20,      20,  at_most=True),
+    Promise("dash_stream_cpu",   "… CPU, % of a core",                                              15,      15,  at_most=True),
+    Promise("dash_bytes",        "Dashboard: bytes of a steady frame, p95",                         2_048,   2_048, at_most=True),
+    Promise("dash_clears",       "… full clears after the first frame",                             0,       0,   at_most=True),
+    Promise("dash_older",        "Dashboard: load older 50, p95, ms",                               50,      50,  at_most=True),
+    Promise("dash_kept",         "… the messages on the screen keep their rows, share of times",    1,       1),
+    Promise("dash_memory_mb",    "Dashboard: peak memory, 100,000 messages paged through, MB",      40,      40,  at_most=True),
 )
 # fmt: on
 
@@ -59,6 +78,8 @@ class Scale:
     each: int
     big: int
     few: int
+    threads: int
+    """Conversations beside the long one, for the dashboard."""
 
     @property
     def messages(self) -> int:
@@ -67,8 +88,8 @@ class Scale:
 
 
 SCALES = {
-    "full": Scale("full", small=9_000, each=100, big=100_000, few=100),
-    "small": Scale("small", small=150, each=100, big=5_000, few=10),
+    "full": Scale("full", small=9_000, each=100, big=100_000, few=100, threads=10_000),
+    "small": Scale("small", small=150, each=100, big=5_000, few=10, threads=500),
 }
 
 CONNECTIONS = (64, 16, 1)

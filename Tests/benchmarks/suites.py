@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
+import dashboard
 import live
 import machine
 import raw
@@ -18,7 +19,7 @@ from load import BenchmarkError, Point, Recorder, Wrk
 from parley import Client, Conversation, Parley, parley
 from promises import CONNECTIONS, PAGE, PAGES_AT, SAVES_AT, WRITERS, Scale
 
-SUITES = ("saves", "raw", "pages", "cost", "trees", "slow", "live", "idle")
+SUITES = ("saves", "raw", "pages", "cost", "trees", "slow", "live", "idle", "dashboard")
 SETTLE_SECONDS = 1.0
 PAIR_SHARE = 0.5
 MIDDLES = 500
@@ -50,6 +51,16 @@ def run(plan: Plan, found: Recorder) -> None:
         measure_chat_beside_deaf_clients(plan, found)
     if "idle" in plan.suites:
         measure_idle_sockets(plan, found)
+    if "dashboard" in plan.suites:
+        measure_dashboard(plan, found)
+
+
+def measure_dashboard(plan: Plan, found: Recorder) -> None:
+    """Measure the operators' screens on a real terminal, over a server with many conversations and live sessions."""
+    machine.say(f"The dashboard, {plan.scale.threads:,} conversations, {dashboard.LIVE} of them live")
+    live.allow_sockets()
+    with parley(plan.binary, plan.port, plan.directory, "dashboard") as server:
+        dashboard.measure(dashboard.Bench(plan.binary, server, found), plan.scale.threads, plan.scale.big)
 
 
 def measure_trees(plan: Plan, found: Recorder) -> None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pexpect
 import pyte
 import pytest
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from harness import Native, Server, binary, new_user
@@ -22,15 +26,19 @@ HOSTILE = "\u202eevil \x1b[31mred"
 
 
 class Screen:
-    """The dashboard in a terminal of its own."""
+    """The dashboard in a terminal of its own: of a server that runs, or with one in the same program."""
 
-    def __init__(self, server: Server, *flags: str, rows: int = 36, columns: int = 120, **names: str) -> None:
+    def __init__(
+        self, server: Server, *flags: str, rows: int = 36, columns: int = 120, serves: bool = False, **names: str
+    ) -> None:
         self.written = b""
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
         environment = {"PATH": os.environ["PATH"], "TERM": "xterm-256color", "LANG": "C.UTF-8", **names}
+        address = ["--listen", f"127.0.0.1:{server.port}"] if serves else ["--server", f"http://127.0.0.1:{server.port}"]
+        command = ["serve", "--dashboard"] if serves else ["dashboard"]
         self.child = pexpect.spawn(
-            binary(), ["dashboard", "--data", str(server.data), "--server", f"http://127.0.0.1:{server.port}", *flags],
+            binary(), [*command, "--data", str(server.data), *address, *flags],
             env=environment, dimensions=(rows, columns), timeout=10)
         self.child.delaybeforesend = None
 
@@ -87,9 +95,9 @@ def thread(own_server: Server) -> Iterator[tuple[Server, str]]:
         conversation = native.ask("POST", "/v1/conversations", body).json["conversation"]["id"]
         native.append_all(conversation, [f"message {number} {HOSTILE}" for number in range(1, 121)])
     with connect(f"ws://127.0.0.1:{own_server.port}/v1/live", subprotocols=["parley.v1"], user_agent_header="phone",
-                 additional_headers={"Authorization": f"Bearer {own_server.token(user)}"}) as socket:
-        socket.send(json.dumps({"type": "attach", "conversation_id": conversation}))
-        socket.recv()
+                 additional_headers={"Authorization": f"Bearer {own_server.token(user)}"}) as live:
+        live.send(json.dumps({"type": "attach", "conversation_id": conversation}))
+        live.recv()
         yield own_server, conversation
 
 
@@ -160,6 +168,119 @@ def test_hostile_text_reaches_no_terminal(thread: tuple[Server, str]) -> None:
         screen.shows("#120 ")
         screen.shows("evil")
         assert b"\x1b[31mred" not in screen.written and "\u202e".encode() not in screen.written
+
+
+# The server in the same program
+
+
+@pytest.fixture
+def stopped_server(tmp_path: Path) -> Iterator[Server]:
+    """A server that was never started; a test may do that."""
+    server = Server(tmp_path)
+    try:
+        yield server
+    finally:
+        server.clean_up()
+
+
+def test_a_server_shows_itself_and_ends_with_its_screens(stopped_server: Server) -> None:
+    server = stopped_server
+    with Screen(server, serves=True) as screen:
+        screen.shows("Nobody is connected.")
+        screen.shows("stop the server")
+        user = new_user()
+        with Native(server, server.token(user)) as native:
+            conversation = native.ask("POST", "/v1/conversations", {"title": "From outside"}).json["conversation"]["id"]
+            native.append_all(conversation, ["Hello"])
+        screen.press("3")
+        screen.shows("From outside")
+        screen.press("\r")
+        screen.shows("#1 user")
+        with Native(server, server.token(user)) as native:
+            assert native.append(conversation, {"role": "assistant", "content": "Good morning."}).status == 201
+        screen.shows("Good morning.")
+        screen.press("5")
+        screen.shows("listening")
+        screen.press("\x1a")
+        screen.shows("would stand still")
+        with connect(f"ws://127.0.0.1:{server.port}/v1/live", subprotocols=["parley.v1"],
+                     additional_headers={"Authorization": f"Bearer {server.token(user)}"}) as live:
+            live.send(json.dumps({"type": "attach", "conversation_id": conversation}))
+            live.recv()
+            screen.press("q")
+            with pytest.raises(ConnectionClosed) as closed:
+                while True:
+                    live.recv(timeout=10)
+            assert closed.value.rcvd is not None and closed.value.rcvd.code == 1001
+        assert screen.ended() == 0 and screen.left_clean()
+        assert b"level=" not in screen.written and b'"level"' not in screen.written
+    server.start()
+    server.stop()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_the_server_and_leaves_its_terminal_clean(stopped_server: Server, number: signal.Signals) -> None:
+    with Screen(stopped_server, serves=True) as screen:
+        screen.shows("Nobody is connected.")
+        os.kill(screen.child.pid, number)
+        assert screen.ended() == 0 and screen.left_clean()
+    stopped_server.start()
+
+
+def test_a_server_that_cannot_listen_says_so_on_a_clean_terminal(stopped_server: Server) -> None:
+    with closing(socket.create_server(("127.0.0.1", stopped_server.port))), Screen(stopped_server, serves=True) as screen:
+        assert screen.ended() == 69 and screen.left_clean()
+        said = screen.written[screen.written.rindex(LEAVE):]
+        assert b"Cannot listen on 127.0.0.1:" in said and b"--listen" in said
+
+
+def test_a_server_without_a_terminal_shows_no_screens(stopped_server: Server) -> None:
+    refused = stopped_server.refused_start("--dashboard")
+    assert refused.returncode == 64 and "--dashboard" in refused.stderr
+    assert not stopped_server.data.exists(), "nothing was made"
+
+
+def test_its_log_goes_to_a_file_that_standard_error_is(stopped_server: Server, tmp_path: Path) -> None:
+    log = tmp_path / "parley.log"
+    command = f"{binary()} serve --dashboard --data {stopped_server.data} --listen 127.0.0.1:{stopped_server.port} 2> {log}"
+    child = pexpect.spawn("/bin/sh", ["-c", command], dimensions=(24, 80), timeout=10,
+                          env={"PATH": os.environ["PATH"], "TERM": "xterm-256color", "LANG": "C.UTF-8"})
+    child.expect_exact("Nobody is connected.")
+    child.send("q")
+    child.expect(pexpect.EOF)
+    assert '"listening"' in log.read_text() and '"stopped"' in log.read_text()
+
+
+# What an outage of the store looks like
+
+
+def test_messages_in_the_spool_are_shown_as_spooled(thread: tuple[Server, str]) -> None:
+    server, conversation = thread
+    with Screen(server) as screen:
+        screen.shows("Plan a weekend in Oslo")
+        screen.press("\r")
+        screen.shows("#120 ")
+        with Native(server, server.service_key) as native:
+            with server.without_store():
+                said = native.append(conversation, {"role": "user", "content": "Is the ferry on time?", "client_id": "f"})
+                assert said.status == 202
+                screen.shows("DEGRADED")
+                screen.shows("Is the ferry on time?")
+                screen.shows("#- user")
+                screen.shows("1 spooled")
+                screen.press("1")
+                screen.shows("1 waiting")
+                screen.press("4")
+                screen.shows("#- user")
+            screen.shows("#121 user")
+        deadline = time.monotonic() + 10
+        while "DEGRADED" in screen.text or "#- " in screen.text or "spooled" in screen.text:
+            assert time.monotonic() < deadline, screen.text
+            screen.shows("#121 user")
+            try:
+                screen.read(0.5)
+            except pexpect.TIMEOUT:
+                continue
 
 
 def test_lines_are_printed_where_there_is_no_screen(thread: tuple[Server, str]) -> None:
