@@ -85,10 +85,15 @@ extension SpoolStore {
       let (store, generations) = state.withLock { state in
         (state.outage == nil ? state.opened?.store : nil, state.backlog.generations)
       }
-      guard let store, let batch = try? await file.waiting(after: after) else { return }
+      guard let store else { return }
+      let batch: [SpoolFile.Waiting]
+      do { batch = try await file.waiting(after: after) } catch { return state.withLock { $0.isStuck = true } }
       guard let last = batch.last else {
         if after == 0 {
-          let waiters = state.withLock { $0.backlog.wasEmpty(generations) }
+          let waiters = state.withLock { state in
+            state.isStuck = false
+            return state.backlog.wasEmpty(generations)
+          }
           waiters.forEach { $0.resume() }
           return
         }
@@ -134,8 +139,10 @@ extension SpoolStore {
           at: environment.now())
       } catch {
         // They are handed over again, and found.
+        state.withLock { $0.isStuck = true }
         return .failed
       }
+      state.withLock { $0.isStuck = false }
       settled(done, dead, results)
     }
     return results.contains { $0.hasFailed } ? .failed : results.contains { $0.isHeldUp } ? .heldUp : .done

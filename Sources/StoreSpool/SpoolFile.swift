@@ -28,11 +28,25 @@ struct SpoolFile: Sendable {
         try Self.syncDirectory(of: path)
       } else if application != SpoolSchema.applicationID || version != SpoolSchema.version {
         throw ConversationError(.conflict, "The file is no spool, or one of another build of Parley.")
+      } else {
+        try await Self.mend(driver)
       }
     } catch {
       driver.close()
       throw error
     }
+  }
+
+  /// Makes damaged indexes anew: records could be handed to the store, but never be taken out.
+  ///
+  /// - Throws: `SQLFailure.malformed` if more is damaged than that. A record that does not match its checksum is none of
+  ///   this: it becomes a dead letter.
+  private static func mend(_ driver: SQLiteDriver) async throws {
+    guard try await !driver.integrityFaults().isEmpty else { return }
+    do { try await driver.write { try $0.script("REINDEX") } } catch SQLFailure.statement(let detail) {
+      throw SQLFailure.malformed(detail: detail)
+    }
+    if let fault = try await driver.integrityFaults().first { throw SQLFailure.malformed(detail: fault) }
   }
 
   /// Without this the file itself may be missing after a power cut, however well it was synced.

@@ -54,6 +54,8 @@ public final class SpoolStore: Store {
     var drained = 0
     /// Whether the file may hold records that nobody counts, because their commit seemed to fail.
     var isUnsure = false
+    /// Whether the file did not let records be read or taken out, the last time.
+    var isStuck = false
     var hasSeenStore = false
     /// Conversations that were erased: nothing more of them gets into the spool.
     var erased: Set<ConversationID> = []
@@ -201,7 +203,9 @@ public final class SpoolStore: Store {
   }
 
   public func health() async -> StoreHealth {
-    let (opened, outage, isFull) = state.withLock { ($0.opened, $0.outage, $0.backlog.isFull) }
+    let (opened, outage, isFull, isUnreadable, isStuck) = state.withLock { state in
+      (state.opened, state.outage, state.backlog.isFull, state.isUnreadable, state.isStuck)
+    }
     var health = await opened?.store.health() ?? StoreHealth()
     let spooled = file.driver.health()
     var spool = state.withLock { state in
@@ -213,6 +217,11 @@ public final class SpoolStore: Store {
     if let reason = outage ?? health.refusal {
       health.refusal = spool.refusal.map { "The store is down: \(reason) \($0)" }
       health.warnings.append("The store is down: \(reason) Messages go into the spool.")
+    }
+    if outage == nil, isUnreadable { health.warnings.append("The store does not read at the moment.") }
+    if isStuck {
+      health.warnings.append(
+        "The spool does not let its records be read or taken out; parley check says what is damaged.")
     }
     if let refusal = spool.refusal { health.warnings.append(refusal) }
     if spool.deadLetters > 0 {

@@ -1,4 +1,5 @@
 import ConversationModel
+import Foundation
 import StoreSQL
 import Testing
 
@@ -89,4 +90,48 @@ import Testing
         try await audit.run().findings.map(\.description).contains { $0.contains("no spool") })
     }
   }
+
+  @Test func `an index that lost its entries is made anew at the start, and the spool empties`() async throws {
+    try await withDirectory { directory in
+      var conversation: Conversation?
+      try await withSpool(isTended: false, in: directory) { bench in
+        conversation = try await bench.spool.opened(newUser())
+        bench.faults.fail(.before)
+        for number in 1...5 {
+          _ = try await bench.say("\(number)", in: conversation!, client: "c\(number)")
+        }
+      }
+      try await flipIndex(of: directory + "/spool.sqlite", at: "c3")
+      let audit = try SpoolAudit(path: directory + "/spool.sqlite")
+      #expect(try await audit.run().findings.map(\.description).contains { $0.contains("messages_client") })
+      audit.close()
+      try await withSpool(in: directory) { bench in
+        try await bench.settled()
+        #expect(try await bench.stored(conversation!) == ["1", "2", "3", "4", "5"])
+        try await bench.expectSound()
+      }
+    }
+  }
+
+  /// Changes one letter of a client id where its index has it, and nowhere else.
+  private func flipIndex(of path: String, at clientID: String) async throws {
+    let driver = try SQLiteDriver(path: path)
+    let (page, size) = try await driver.read { connection in
+      (
+        try connection.first(rootPage, []) { try $0.integer(0) },
+        try connection.first(pageSize, []) { try $0.integer(0) }
+      )
+    }
+    // What is still in the log comes into the file.
+    driver.close()
+    var bytes = try Data(contentsOf: URL(filePath: path))
+    let (root, bytesOfPage) = (try #require(page), try #require(size))
+    let start = (root - 1) * bytesOfPage
+    let found = try #require(bytes.range(of: Data(clientID.utf8), in: start..<start + bytesOfPage))
+    bytes[found.lowerBound] ^= 1
+    try bytes.write(to: URL(filePath: path))
+  }
 }
+
+private let rootPage = SQLStatement("SELECT rootpage FROM sqlite_schema WHERE name = 'messages_client'")
+private let pageSize = SQLStatement("PRAGMA page_size")
