@@ -78,7 +78,7 @@ let package = Package(
     .target(
       name: "ConversationServer",
       dependencies: [
-        "ConversationModel", "StrictJSON", "Wire",
+        "Assistant", "ConversationModel", "StrictJSON", "Wire",
         hummingbird, hummingbirdCore, jwtKit, crypto, logging, httpTypes, nioCore, nioHTTP1, nioHTTPTypes,
         nioHTTPTypesHTTP1, lifecycle, histogram,
       ],
@@ -90,7 +90,7 @@ let package = Package(
     .executableTarget(
       name: "parley",
       dependencies: [
-        "ConversationModel", "ConversationServer", "StoreRemote", "StoreSQL", "StoreSQLite", "StoreSpool",
+        "Assistant", "ConversationModel", "ConversationServer", "StoreRemote", "StoreSQL", "StoreSQLite", "StoreSpool",
         "StrictJSON", "Dashboard", "TerminalCanvas", "TerminalNcurses", "Wire",
         arguments, configuration, systemPackage, lifecycle, unixSignals, logging, nioCore,
       ],
@@ -105,13 +105,14 @@ let package = Package(
       name: "TerminalProbe", dependencies: ["TerminalCanvas", "TerminalNcurses"], path: "Tests/TerminalProbe",
       swiftSettings: house),
     .testTarget(
+      name: "AssistantTests",
+      dependencies: ["Assistant", "ConversationModel", "StoreSQL", "StoreSQLite", "StrictJSON", logging],
+      swiftSettings: house),
+    .testTarget(
       name: "DashboardTests", dependencies: ["ConversationModel", "Dashboard", "TerminalCanvas"],
       exclude: ["Snapshots"], swiftSettings: house),
     .testTarget(name: "TerminalTests", dependencies: ["TerminalCanvas"], swiftSettings: house),
     .testTarget(name: "ModelTests", dependencies: ["ConversationModel", "StrictJSON", "Wire"], swiftSettings: house),
-    .testTarget(
-      name: "AssistantTests", dependencies: ["Assistant", "ConversationModel", "StrictJSON", logging],
-      swiftSettings: house),
     .testTarget(
       name: "StoreTests",
       dependencies: [

@@ -5,6 +5,8 @@ public enum Command: Sendable {
   case update(UpdateConversation)
   case append(Append)
   case revise(Revise)
+  /// Gives an answer that was being written its final text.
+  case finish(FinishAnswer)
   /// Blanks a message and keeps its place; once more is a replay.
   case deleteMessage(DeleteMessage)
   case makeBranch(MakeBranch)
@@ -117,6 +119,30 @@ public struct Revise: Hashable, Sendable {
   }
 }
 
+/// Ends an answer whose place was taken before its text was there.
+public struct FinishAnswer: Hashable, Sendable {
+  public enum Ending: String, Hashable, Sendable, CaseIterable {
+    case complete
+    /// It was cancelled, or cut off.
+    case incomplete
+
+    /// How a message that ended like this stands.
+    public var status: Message.Status { self == .complete ? .complete : .incomplete }
+  }
+
+  public var message: MessageID
+  public var content: String
+  public var metadata: JSONText
+  public var ending: Ending
+
+  public init(_ message: MessageID, content: String, metadata: JSONText = .emptyObject, ending: Ending) {
+    self.message = message
+    self.content = content
+    self.metadata = metadata
+    self.ending = ending
+  }
+}
+
 /// Blanks a message's text, revisions and metadata.
 public struct DeleteMessage: Hashable, Sendable {
   public var message: MessageID
@@ -144,6 +170,8 @@ public struct MakeBranch: Hashable, Sendable {
   public var origin: Branch.Origin
   /// The branch's first message, needed for `inPlaceOf`; its client id makes the command repeatable.
   public var message: NewMessage?
+  /// Follows `message`: the answer to an edited question, which is still to be written.
+  public var answer: NewMessage?
   public var title: String?
   /// Whether it becomes the active branch.
   public var isActivated: Bool
@@ -168,13 +196,14 @@ public struct MakeBranch: Hashable, Sendable {
   }
 
   public init(
-    conversation: ConversationID, start: Start, origin: Branch.Origin, message: NewMessage?, title: String?,
-    isActivated: Bool
+    conversation: ConversationID, start: Start, origin: Branch.Origin, message: NewMessage?,
+    answer: NewMessage? = nil, title: String?, isActivated: Bool
   ) {
     self.conversation = conversation
     self.start = start
     self.origin = origin
     self.message = message
+    self.answer = answer
     self.title = title
     self.isActivated = isActivated
   }
@@ -213,6 +242,15 @@ public struct NewMessage: Hashable, Sendable {
   public var confidence: Confidence?
   public var entities: JSONText
   public var metadata: JSONText
+  /// Whether it is an answer whose text is still to come, by `finish`: it takes its place now.
+  public var isStreaming = false
+
+  /// An answer that is still to be written.
+  public static func answer(clientID: String? = nil, metadata: JSONText = .emptyObject) -> NewMessage {
+    var answer = NewMessage(role: .assistant, content: "", clientID: clientID, metadata: metadata)
+    answer.isStreaming = true
+    return answer
+  }
 
   public init(
     role: Message.Role, content: String, clientID: String? = nil, intent: String? = nil,

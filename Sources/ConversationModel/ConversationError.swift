@@ -36,7 +36,7 @@ public struct ConversationError: Error, Sendable {
   public let underlying: (any Error)?
 
   /// Rules that some door answers in a way of its own.
-  public enum Rule: Sendable {
+  public enum Rule: Hashable, Sendable {
     /// A client id came again with other content.
     case clientIDReused
     /// The message that a page was to start from is not on its path.
@@ -45,6 +45,8 @@ public struct ConversationError: Error, Sendable {
     case numberRange
     /// Too much waits for the store: nothing was done, and nothing is wrong with it.
     case tooMuchWaits
+    /// The branch has a turn already, which writes this message.
+    case turnRuns(MessageID)
   }
 
   public init(

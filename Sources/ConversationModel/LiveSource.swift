@@ -69,11 +69,43 @@ public protocol LiveConnection: Sendable {
   /// - Throws: As `Store.apply`.
   func send(_ message: NewMessage, parent: MessageID?) async throws(ConversationError) -> Receipt
 
+  /// Asks for an answer on the connection's branch, or behind `parent`. It comes as events, the first of them perhaps
+  /// before this returns.
+  ///
+  /// - Throws: As `Store.apply`; `.conflict` for a branch that has a turn already.
+  func turn(_ request: TurnRequest) async throws(ConversationError) -> BegunTurn
+
+  /// Ends an answer as it is, as `incomplete`; one that has ended stays as it is.
+  ///
+  /// - Throws: `.notFound` unless it is the user's.
+  func cancel(_ turn: MessageID) async throws(ConversationError)
+
   /// Tells the others whether this user is writing. Never waits.
   func typing(_ isTyping: Bool)
 
   /// Idempotent; never waits.
   func close()
+}
+
+/// A turn that has begun, or had before.
+public struct BegunTurn: Sendable {
+  /// The id of the message that it writes.
+  public var turn: MessageID
+  /// Its first message is the question; the answer for one that is written anew. With the branch that it made.
+  public var receipt: Receipt
+
+  public init(turn: MessageID, receipt: Receipt) {
+    self.turn = turn
+    self.receipt = receipt
+  }
+}
+
+extension LiveEvent {
+  /// Two pieces of one answer that follow each other, as one; nil for anything else.
+  public func joined(with next: LiveEvent) -> LiveEvent? {
+    guard case .delta(let turn, let offset, let text) = self, case .delta(turn, _, let more) = next else { return nil }
+    return .delta(turn: turn, offset: offset, text: text + more)
+  }
 }
 
 /// What an attached client is given to start from.
@@ -111,6 +143,14 @@ public enum LiveEvent: Sendable {
   case presence(Presence)
   /// A message that was acknowledged as spooled has its place; the changes that hold it come, too.
   case stored(Delivery)
+  /// All that an answer says so far, for whoever comes in the middle of it; its pieces go on from there. A turn has the
+  /// id of the message that it writes.
+  case draft(turn: MessageID, text: String)
+  /// A piece of an answer, behind `offset` Unicode scalars of it.
+  case delta(turn: MessageID, offset: Int, text: String)
+  case tool(turn: MessageID, ToolUse)
+  /// An answer has ended: complete, or incomplete.
+  case done(turn: MessageID, Message)
   /// Too much changed at once to be told: the client reads a page, and goes on behind this version.
   case resync(Version)
 }

@@ -12,10 +12,17 @@ public protocol Store: Sendable {
   ///
   /// - Throws: `.invalid` or `.tooLarge` for a command beyond `Limits`; `.notFound` for a conversation,
   ///   message or branch that is not the principal's; `.conflict` for a client id used before with other
-  ///   content, for a parent that is no head where that is to be rejected, and for a branch that cannot
-  ///   be deleted; `.gone` for a client id whose message was deleted and for a deleted message;
+  ///   content, for a parent that is no head where that is to be rejected, for a branch that cannot
+  ///   be deleted, for an edit of an answer that is being written and for an end of one that is not; `.gone` for a client id whose message was deleted and for a deleted message;
   ///   `.preconditionFailed` for another version or revision than the one named.
   func apply(_ command: Command, as principal: Principal) async throws(ConversationError) -> Receipt
+
+  /// Keeps what an answer that is being written says so far, in case it is never finished. No change: it has no
+  /// version, and readers of the message do not see it.
+  ///
+  /// - Throws: `.conflict` if the message is not being written; `.notFound`, `.gone`, `.tooLarge` and `.invalid` as
+  ///   for a command.
+  func keepDraft(_ content: String, of id: MessageID, as principal: Principal) async throws(ConversationError)
 
   /// Lists conversations, newest activity first.
   ///

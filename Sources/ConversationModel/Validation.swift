@@ -20,15 +20,25 @@ extension Command {
           .invalid, "An append holds 1 to \(Limits.appendMessages.upperBound) messages.", field: "messages")
       }
       for message in append.messages { try message.validate() }
+      guard !append.messages.dropLast().contains(where: \.isStreaming) else {
+        throw ConversationError(.invalid, "Nothing follows an answer that is still to be written.", field: "messages")
+      }
     case .revise(let revise):
       guard revise.content != nil || revise.metadata != nil else {
         throw ConversationError(.invalid, "An edit changes the content, the metadata or both.")
       }
       try revise.content.map(validateContent)
       try revise.metadata.map { value throws(ConversationError) in try validateObject(value, "metadata") }
+    case .finish(let finish):
+      try validateContent(finish.content)
+      try validateObject(finish.metadata, "metadata")
     case .makeBranch(let branch):
       try branch.title.map(validateTitle)
       try branch.message?.validate()
+      try branch.answer?.validate()
+      guard branch.answer == nil || branch.answer?.isStreaming ?? false && branch.message?.isStreaming == false else {
+        throw ConversationError(.invalid, "An answer is still to be written, and follows a message.")
+      }
       guard [.fork, .edit, .regenerate].contains(branch.origin) else {
         throw ConversationError(.invalid, "A branch is made by a fork, an edit or a regenerated answer.")
       }
@@ -53,6 +63,9 @@ extension UpdateConversation {
 extension NewMessage {
   fileprivate func validate() throws(ConversationError) {
     try validateContent(content)
+    guard !isStreaming || role == .assistant && content.isEmpty else {
+      throw ConversationError(.invalid, "An answer that is still to be written is the assistant's, and empty.")
+    }
     try clientID.map { value throws(ConversationError) in try validateKey(value, "client_id") }
     if let intent {
       guard intent.unicodeScalars.count <= Limits.intentScalars, !holdsNUL(intent) else {
@@ -91,6 +104,9 @@ public func validatePageLimit(_ limit: Int) throws(ConversationError) {
     throw ConversationError(.invalid, "A page holds 1 to \(Limits.pageItems.upperBound) items.", field: "limit")
   }
 }
+
+/// - Throws: As for a message with this content.
+public func validateDraft(_ content: String) throws(ConversationError) { try validateContent(content) }
 
 private func validateContent(_ content: String) throws(ConversationError) {
   guard content.utf8.count <= Limits.contentBytes else {

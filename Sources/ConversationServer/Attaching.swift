@@ -1,9 +1,11 @@
+import Assistant
 import ConversationModel
 
 /// How a client comes to follow a conversation, over a socket or inside the program.
 struct Attaching: Sendable {
   let store: any Store
   let hub: LiveHub
+  let turns: Turns
   let meters: Meters
 
   /// Joins the client to the hub and reads what it starts from. `answer` hands that to the client; events
@@ -87,6 +89,22 @@ struct Attaching: Sendable {
       guard missed.count <= Limits.missedChanges, bytes <= Limits.liveBacklogBytes / 2 else { return nil }
       if !changes.hasMore { return (missed, version) }
     }
+  }
+
+  /// Begins a turn on the branch that a client shows, and shows it the branch that the turn made.
+  func begin(
+    _ request: TurnRequest, _ client: LiveClient
+  ) async throws(ConversationError) -> Turns.Begun {
+    guard let attachment = client.attachment else {
+      throw ConversationError(.invalid, "Attach to a conversation first.")
+    }
+    var request = request
+    if case .ask(let question, nil, nil) = request {
+      request = .ask(question, parent: nil, branch: attachment.branch)
+    }
+    let begun = try await turns.begin(request, in: attachment.conversation, as: client.principal)
+    if let branch = begun.receipt.branch { client.show(branch: branch.number) }
+    return begun
   }
 
   /// A page that fits into one frame: with long messages it holds fewer than asked for.

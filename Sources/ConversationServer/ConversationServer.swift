@@ -1,3 +1,4 @@
+public import Assistant
 public import ConversationModel
 import HTTPTypes
 import Hummingbird
@@ -46,6 +47,7 @@ public struct ConversationServer: Service, CustomStringConvertible {
   /// What is happening on this server, while it runs.
   public let live: any LiveSource
   private let hub: LiveHub
+  private let turns: Turns
   private let meters: Meters
   private let credentials: Credentials
   private let configuration: Configuration
@@ -54,29 +56,50 @@ public struct ConversationServer: Service, CustomStringConvertible {
   /// Stands in the place of the live door in tests.
   private let door: (any SocketDoor)?
 
+  /// Who answers.
+  public struct Answering: Sendable {
+    public var model: any LanguageModel
+    public var tools: [Tool]
+    public var settings: Turns.Settings
+
+    public init(
+      model: any LanguageModel = EchoModel(), tools: [Tool] = [], settings: Turns.Settings = Turns.Settings()
+    ) {
+      self.model = model
+      self.tools = tools
+      self.settings = settings
+    }
+  }
+
   /// - Parameters:
+  ///   - answering: Whoever answers; the echo if nobody is named.
   ///   - log: Where the records are that `/v1/log` shows; whoever handles the log fills it.
   ///   - onListening: Called once the server accepts connections, with its port.
   public init(
-    store: any Store, credentials: Credentials, configuration: Configuration, logger: Logger,
-    log: LogRing = LogRing(), onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
+    store: any Store, credentials: Credentials, configuration: Configuration, answering: Answering = Answering(),
+    logger: Logger, log: LogRing = LogRing(), onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
   ) {
     self.init(
-      store: store, credentials: credentials, configuration: configuration, logger: logger, log: log, door: nil,
+      store: store, credentials: credentials, configuration: configuration, answering: answering, logger: logger,
+      log: log, door: nil,
       onListening: onListening)
   }
 
   /// - Parameter door: Stands in the place of the live door.
   package init(
-    store: any Store, credentials: Credentials, configuration: Configuration, logger: Logger,
-    log: LogRing = LogRing(), door: (any SocketDoor)?,
+    store: any Store, credentials: Credentials, configuration: Configuration, answering: Answering = Answering(),
+    logger: Logger, log: LogRing = LogRing(), door: (any SocketDoor)?,
     onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
   ) {
     let (hub, meters) = (LiveHub(store: store), Meters())
     let published = PublishingStore(inner: store, hub: hub, meters: meters)
+    turns = Turns(
+      store: published, model: answering.model, tools: answering.tools, settings: answering.settings, logger: logger
+    ) { hub.announce($0, $1) }
     (self.hub, self.meters, self.store) = (hub, meters, published)
     live = ServerLive(
-      store: published, hub: hub, meters: meters, ring: log, version: configuration.version, startedAt: LiveDoor.now())
+      store: published, hub: hub, turns: turns, meters: meters, ring: log, version: configuration.version,
+      startedAt: LiveDoor.now())
     self.credentials = credentials
     self.configuration = configuration
     self.logger = logger
@@ -93,7 +116,7 @@ public struct ConversationServer: Service, CustomStringConvertible {
     if logger.logLevel == .info { logger.logLevel = .notice }
     let limiter = RateLimiter(configuration.rates)
     let router = await router(limiter).buildResponder()
-    let door = door ?? LiveDoor(store: store, hub: hub, meters: meters, limiter: limiter)
+    let door = door ?? LiveDoor(store: store, hub: hub, turns: turns, meters: meters, limiter: limiter)
     let application = Application(
       responder: router,
       server: HTTPServerBuilder { [configuration] responder in
@@ -112,10 +135,16 @@ public struct ConversationServer: Service, CustomStringConvertible {
       logger: logger)
     try await withThrowingTaskGroup { group in
       group.addTask { await hub.run() }
+      group.addTask { await turns.run() }
       group.addTask { await keepCounting() }
       group.addTask { await keepLoggingState() }
       // The hub goes last: it tells what the requests under way still change.
-      try await application.run()
+      try await withGracefulShutdownHandler {
+        try await application.run()
+      } onGracefulShutdown: {
+        // Or every answer that somebody reads would hold the end up.
+        turns.stop()
+      }
       group.cancelAll()
     }
   }
@@ -159,6 +188,7 @@ public struct ConversationServer: Service, CustomStringConvertible {
     OperationsDoor(store: store, live: live, meters: meters, authenticator: authenticator, limiter: limiter)
       .addRoutes(to: router)
     NativeDoor(store: store, authenticator: authenticator, limiter: limiter).addRoutes(to: router)
+    TurnDoor(turns: turns, authenticator: authenticator, limiter: limiter).addRoutes(to: router)
     SupabaseDoor(store: store, authenticator: authenticator, limiter: limiter).addRoutes(to: router)
     Handshake(
       authenticator: authenticator, limiter: limiter, origins: Set(configuration.origins.map { $0.lowercased() })

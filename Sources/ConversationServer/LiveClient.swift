@@ -97,6 +97,9 @@ final class LiveClient: Sendable {
 
   func show(branch: BranchNumber) { state.withLock { $0.attachment?.branch = branch } }
 
+  /// Whether it has got what it starts from.
+  var isSettled: Bool { state.withLock { $0.attachment.map { $0.version != .max } ?? false } }
+
   /// The client is told everything up to a version.
   func knows(_ version: Version) { state.withLock { $0.attachment?.version = version } }
 

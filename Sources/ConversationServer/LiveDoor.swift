@@ -1,3 +1,4 @@
+import Assistant
 import ConversationModel
 import Foundation
 import NIOCore
@@ -8,6 +9,7 @@ import Wire
 struct LiveDoor: SocketDoor {
   let store: any Store
   let hub: LiveHub
+  let turns: Turns
   let meters: Meters
   let limiter: RateLimiter
 
@@ -61,7 +63,7 @@ struct LiveDoor: SocketDoor {
     }
   }
 
-  private var attaching: Attaching { Attaching(store: store, hub: hub, meters: meters) }
+  private var attaching: Attaching { Attaching(store: store, hub: hub, turns: turns, meters: meters) }
 
   private func answer(_ request: LiveRequest, _ client: LiveClient) async throws {
     let ref = request.ref
@@ -82,6 +84,16 @@ struct LiveDoor: SocketDoor {
       client.answer(LiveHub.frame { $0.ack(receipt, ref: ref) })
     case .branch(let body): try await makeBranch(body, client, ref)
     case .switchBranch(let number): try await show(number, client, ref)
+    case .turn(let turn): try await begin(turn, client, ref)
+    case .cancel(let turn):
+      _ = try attachment(of: client)
+      try await turns.cancel(turn, as: client.principal)
+      client.answer(
+        LiveHub.frame { writer in
+          writer.beginFrame("ack", ref: ref)
+          writer.field("turn_id", turn)
+          writer.endObject()
+        })
     case .watch:
       hub.watch(client)
       answer("watching", client, ref)
@@ -120,6 +132,17 @@ struct LiveDoor: SocketDoor {
       branch: send.parent == nil ? attachment.branch : nil)
     let receipt = try await store.apply(.append(append), as: client.principal)
     client.answer(LiveHub.frame { $0.ack(receipt, clientID: send.message.clientID, ref: ref) })
+  }
+
+  /// Begins a turn on the connection's branch; the answer comes as pushes.
+  private func begin(_ request: TurnRequest, _ client: LiveClient, _ ref: JSONText?) async throws {
+    _ = try attachment(of: client)
+    hub.typing(client, false)
+    let begun = try await attaching.begin(request, client)
+    client.answer(
+      LiveHub.frame {
+        $0.ack(begun.receipt, clientID: begun.receipt.messages.first?.clientID, turn: begun.turn.id, ref: ref)
+      })
   }
 
   private func makeBranch(_ body: JSONValue, _ client: LiveClient, _ ref: JSONText?) async throws {

@@ -1,3 +1,4 @@
+import Assistant
 import ConversationModel
 import StrictJSON
 import Synchronization
@@ -37,6 +38,8 @@ final class LiveHub: Sendable {
     var watchers: [String: LiveClient] = [:]
     /// Conversations whose watchers have a hint coming.
     var hints: Set<ConversationID> = []
+    /// Answers that are being written, with or without somebody who looks.
+    var turns: [ConversationID: [MessageID: LiveTurn]] = [:]
     var tickets = 0
     var isStopped = false
   }
@@ -232,6 +235,7 @@ final class LiveHub: Sendable {
     }
     var rows = changes.changes[...]
     // A version whose rows all changed again later is told all the same: versions have no holes.
+    defer { tellHeldBack(id) }
     for version in since..<changes.version {
       let version = version + 1
       let these = rows.prefix { $0.version == version }
@@ -264,11 +268,20 @@ final class LiveHub: Sendable {
 
   /// A client has its snapshot; what changed behind it is told from now on.
   func settle(_ client: LiveClient, _ id: ConversationID, at version: Version) {
-    client.knows(version)
     state.withLock { state in
+      client.knows(version)
       if state.isStopped { client.push(Self.stopping) }
       guard state.feeds[id] != nil else { return }
       if state.feeds[id]!.published == nil { state.feeds[id]!.published = version }
+      // Answers whose place the feed does not know yet are told from their start when it does.
+      let published = state.feeds[id]!.published ?? version
+      for (key, turn) in state.turns[id] ?? [:] where turn.turn.version <= published && !turn.text.isEmpty {
+        let untold = state.turns[id]![key]!.takeUntold()
+        for (other, one) in state.feeds[id]!.clients where other != client.id && one.isSettled {
+          if let untold { one.push(untold) }
+        }
+        client.push(turn.draft)
+      }
       startReading(id, &state)
     }
   }
@@ -318,6 +331,46 @@ final class LiveHub: Sendable {
     return presence
   }
 
+  // MARK: Answers
+
+  /// Something happened to an answer that is being written. Whoever looks is told, once it knows that there is one.
+  func announce(_ turn: Turn, _ event: Turn.Event) {
+    state.withLock { state in
+      let id = turn.conversation
+      var live = state.turns[id]?[turn.id] ?? LiveTurn(turn)
+      let isKnown = (state.feeds[id]?.published ?? 0) >= turn.version
+      switch event {
+      case .delta(_, let text):
+        live.take(text)
+        if isKnown, let delta = live.takeUntold() { tell(id, delta, state) }
+      case .tool(let use):
+        if isKnown { tell(id, live.tool(use), state) }
+      case .failed: break
+      case .done(let message):
+        state.turns[id]?[turn.id] = nil
+        if state.turns[id]?.isEmpty ?? false { state.turns[id] = nil }
+        return tell(id, live.done(message), state)
+      }
+      state.turns[id, default: [:]][turn.id] = live
+    }
+  }
+
+  /// The place of an answer is known by now: what it says already may be told.
+  private func tellHeldBack(_ id: ConversationID) {
+    state.withLock { state in
+      guard let published = state.feeds[id]?.published else { return }
+      for (key, turn) in state.turns[id] ?? [:] where turn.turn.version <= published {
+        if let delta = state.turns[id]![key]!.takeUntold() { tell(id, delta, state) }
+      }
+    }
+  }
+
+  private func tell(_ id: ConversationID, _ announcement: Announcement, _ state: borrowing State) {
+    guard let feed = state.feeds[id] else { return }
+    // Who has not got its start yet gets a draft with it.
+    for client in feed.clients.values where client.isSettled { client.push(announcement) }
+  }
+
   // MARK: Hints
 
   func watch(_ client: LiveClient) {
@@ -354,7 +407,10 @@ final class LiveHub: Sendable {
   func sessions(after id: ConversationID?, limit: Int) -> Page<LiveSession> {
     let (sessions, hasMore) = state.withLock { state in
       let all = state.feeds.keys.filter { key in id.map { $0 < key } ?? true }.sorted()
-      return (all.prefix(limit).compactMap { state.feeds[$0].map(Self.session) }, all.count > limit)
+      let sessions = all.prefix(limit).compactMap { id in
+        state.feeds[id].map { Self.session($0, state.turns[id]?.values.min { $0.turn.since < $1.turn.since }) }
+      }
+      return (sessions, all.count > limit)
     }
     return Page(items: sessions, next: hasMore ? sessions.last.map { "\(Self.cursorMark)\($0.conversation)" } : nil)
   }
@@ -373,7 +429,7 @@ final class LiveHub: Sendable {
     }
   }
 
-  private static func session(_ feed: Feed) -> LiveSession {
+  private static func session(_ feed: Feed, _ turn: LiveTurn?) -> LiveSession {
     let clients = feed.clients.values.sorted { ($0.since, $0.id) < ($1.since, $1.id) }
     let waiting = feed.pending.values.min().map { .now - $0 }
     return LiveSession(
@@ -385,7 +441,7 @@ final class LiveHub: Sendable {
           client: client.name, address: client.address, since: client.since,
           backlogMilliseconds: client.backlogMilliseconds)
       },
-      turn: nil, pending: feed.pending.count,
+      turn: turn?.session, pending: feed.pending.count,
       lagMilliseconds: (waiting ?? feed.lastChange).map { Int($0 / .milliseconds(1)) },
       lastActivity: feed.lastActivity)
   }

@@ -1,3 +1,4 @@
+import Assistant
 import ConversationModel
 import Synchronization
 
@@ -25,7 +26,13 @@ final class LocalConnection: LiveConnection {
       switch announcement.content {
       case .event(let event):
         change { state in
-          if state.waiting.count < Limits.liveEvents { state.waiting.append(event) } else { Self.fail(&state) }
+          if let joined = state.waiting.last?.joined(with: event) {
+            state.waiting[state.waiting.count - 1] = joined
+          } else if state.waiting.count < Limits.liveEvents {
+            state.waiting.append(event)
+          } else {
+            Self.fail(&state)
+          }
         }
       case .end(let error): end(.failure(error))
       case .frameOnly: break
@@ -116,6 +123,19 @@ final class LocalConnection: LiveConnection {
         Append(
           to: attachment.conversation, [message], parent: parent, branch: parent == nil ? attachment.branch : nil)),
       as: client.principal)
+  }
+
+  func turn(_ request: TurnRequest) async throws(ConversationError) -> BegunTurn {
+    guard client.attachment != nil else { throw ConversationError(.unavailable, "The connection is closed.") }
+    typing(false)
+    let begun = try await attaching.begin(request, client)
+    var receipt = begun.receipt
+    receipt.messages = Array(receipt.messages.prefix(1))
+    return BegunTurn(turn: begun.turn.id, receipt: receipt)
+  }
+
+  func cancel(_ turn: MessageID) async throws(ConversationError) {
+    try await attaching.turns.cancel(turn, as: client.principal)
   }
 
   func typing(_ isTyping: Bool) { attaching.hub.typing(client, isTyping) }

@@ -114,6 +114,22 @@ extension OpenAPI {
         }
       }
     },
+    "/v1/conversations/{id}/turns": {
+      "post": {
+        "operationId": "takeTurn", "tags": ["turns"], "summary": "Ask, and be answered",
+        "description": "The question and the place of its answer are stored in one change; the answer is written \
+    whoever listens. With `Accept: text/event-stream` it comes piece by piece: `message`, `delta {offset, text}` with \
+    offsets in Unicode scalars, `tool`, `done`; `error` before `done` if it was cut off. With a client id a question \
+    may come again: the same answer is found, or gone on with. A branch has one turn at a time: 409 with `turn_id`.",
+        \(parameters("ConversationID", "UserID", "IdempotencyKey")),
+        \(body(oneOf("AskTurn", "EditTurn", "RegenerateTurn"))),
+        "responses": {
+          \(answer(200, "A replay: asked before. As events, this is also the answer to a new question.", schema("Turn"))),
+          \(answer(201, "Answered.", schema("Turn"))),
+          \(problems(.notFound, .conflict, .gone, readsBody: true))
+        }
+      }
+    },
     "/v1/messages/{id}": {
       "get": {
         "operationId": "getMessage", "tags": ["messages"], "summary": "Read a message and its siblings",

@@ -262,6 +262,36 @@ extension OpenAPI {
     "BranchReceipt": \(receipt(
       #""branch""#,
       "\"branch\": \(schema("Branch")), \"message\": \(described(schema("Message"), "The new text."))")),
+    "Turn": {
+      "type": "object", "required": ["message", "reply", "turn_id", "replayed"],
+      "properties": {
+        "message": \(orNull(schema("Message"), "The question; null for an answer that was written anew.")),
+        "reply": \(described(schema("Message"), "The answer; `incomplete` if it was cut off, `metadata.error` says why.")),
+        "turn_id": \(described(uuid, "The id of the answer's message.")), "branch": \(schema("Branch")),
+        "replayed": {"type": "boolean"}
+      }
+    },
+    "AskTurn": {
+      "type": "object", "required": ["content"], "additionalProperties": false,
+      "properties": {
+        \(newText), \(turnOptions),
+        "parent": \(orNull(uuid, "The message that the question follows.")),
+        "branch": \(orNull(count, "The branch that it is asked on; the active one if it names none."))
+      }
+    },
+    "EditTurn": {
+      "type": "object", "required": ["content", "edit_message"], "additionalProperties": false,
+      "properties": {
+        \(newText), \(turnOptions), "edit_message": \(described(uuid, "The question whose place this text takes, as a branch."))
+      }
+    },
+    "RegenerateTurn": {
+      "type": "object", "required": ["regenerate"], "additionalProperties": false,
+      "properties": {
+        "regenerate": \(described(uuid, "The answer that is to be written anew, as a branch.")),
+        "client_id": \(orNull(key, "Makes the turn repeatable.")), \(turnOptions)
+      }
+    },
     "Erasure": {
       "type": "object", "required": ["state", "counts"],
       "properties": {
@@ -283,7 +313,8 @@ extension OpenAPI {
         "detail": {"type": "string", "description": "A sentence: what was wrong, what is allowed."},
         "code": {"type": "string", "enum": [\(names(ConversationError.Code.self))]},
         "field": {"type": "string", "description": "The field, parameter or header that was wrong."},
-        "request_id": {"type": "string"}
+        "request_id": {"type": "string"},
+        "turn_id": \(described(uuid, "The turn that runs on the branch already; only of a turn's 409."))
       }
     },
     "Health": {
@@ -387,6 +418,11 @@ extension OpenAPI {
     "At most \(Limits.objectBytes) bytes of compact JSON and \(Limits.objectDepth) levels of nesting.")
   /// What a request can only set to an object may have come through the Supabase door as something else.
   private static let json = #"{"description": "An object, or any JSON that the Supabase door was given."}"#
+  private static let turnOptions = """
+    "model": {"type": ["string", "null"], "description": "The model that is to answer: 404 for one that this server has not."}, \
+    "user_id": \(orNull(uuid, "The user that the service role acts for."))
+    """
+
   private static let durability = """
     {"type": "string", "enum": ["\(Durability.stored.rawValue)", "\(Durability.spooled.rawValue)"], "description": \
     "Synced in the store, or in the spool before it."}

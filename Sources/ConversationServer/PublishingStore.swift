@@ -20,6 +20,10 @@ struct PublishingStore: Store {
     return receipt
   }
 
+  func keepDraft(_ content: String, of id: MessageID, as principal: Principal) async throws(ConversationError) {
+    try await inner.keepDraft(content, of: id, as: principal)
+  }
+
   func conversations(
     _ filter: ConversationFilter, _ page: PageRequest, as principal: Principal
   ) async throws(ConversationError) -> Page<Conversation> {
@@ -85,7 +89,7 @@ extension Command {
     case .updateBranch(let update): update.branch.conversation
     case .deleteBranch(let key): key.conversation
     case .erase(let id): id
-    case .open, .revise, .deleteMessage: nil
+    case .open, .revise, .finish, .deleteMessage: nil
     }
   }
 }

@@ -1,9 +1,11 @@
+import Assistant
 import ConversationModel
 
 /// What is happening on this server, for those inside the program and for the routes of operators.
 struct ServerLive: LiveSource {
   let store: any Store
   let hub: LiveHub
+  let turns: Turns
   let meters: Meters
   let ring: LogRing
   let version: String
@@ -42,7 +44,7 @@ struct ServerLive: LiveSource {
     _ attach: Attach, as principal: Principal
   ) async throws(ConversationError) -> any LiveConnection {
     try await LocalConnection(
-      attach, as: principal, through: Attaching(store: store, hub: hub, meters: meters))
+      attach, as: principal, through: Attaching(store: store, hub: hub, turns: turns, meters: meters))
   }
 }
 

@@ -96,6 +96,20 @@ struct MessageWindow: Equatable {
     messages[index] = Self.slim(message)
   }
 
+  /// Takes over what an answer that is being written says: all of it, or a piece behind so many scalars. A piece that does
+  /// not fit is left out; the answer's end brings the whole text.
+  mutating func write(_ id: MessageID, _ text: String, behind offset: Int? = nil) {
+    guard let index = messages.lastIndex(where: { $0.id == id }), messages[index].status == .streaming else { return }
+    if let offset {
+      guard messages[index].content.unicodeScalars.count == offset else { return }
+      bytes += text.utf8.count
+      messages[index].content += text
+    } else {
+      bytes += text.utf8.count - messages[index].content.utf8.count
+      messages[index].content = text
+    }
+  }
+
   private var isTooLarge: Bool { bytes > Bounds.textBytes || messages.count > Bounds.messages }
 
   /// Without what is only shown for one message at a time, and then read again.

@@ -56,6 +56,14 @@ extension DashboardModel {
       thread?.window.settle(delivery.spooledID)
       isUnsettled = true
       return []
+    case .event(.draft(let turn, let text)):
+      thread?.window.write(turn, text)
+      return []
+    case .event(.delta(let turn, let offset, let text)):
+      thread?.window.write(turn, text, behind: offset)
+      return []
+    // The change that comes with an answer's end has all of it.
+    case .event(.tool), .event(.done): return []
     case .event(.resync(let version)):
       thread?.version = version
       return reload()

@@ -116,7 +116,10 @@ final class LiveLink: Sendable {
         }
         state.asked[ref] = Question(continuation: continuation, timeout: timeout)
         // The server takes a message for the end of typing.
-        if case .send = kind { state.isTyping = false }
+        switch kind {
+        case .send, .turn: state.isTyping = false
+        default: break
+        }
         return nil
       }
       if let refusal {
@@ -163,12 +166,17 @@ final class LiveLink: Sendable {
     case .resync(nil): fail(.brokenConnection("Too much changed at once."))
     case .presence(let presence): push(nil, .presence(presence), bytes.readableBytes)
     case .stored(let delivery): push(nil, .stored(delivery), bytes.readableBytes)
+    case .draft(let turn, let text): push(nil, .draft(turn: turn, text: text), bytes.readableBytes)
+    case .delta(let turn, let offset, let text):
+      push(nil, .delta(turn: turn, offset: offset, text: text), bytes.readableBytes)
+    case .tool(let turn, let use): push(nil, .tool(turn: turn, use), bytes.readableBytes)
+    case .done(let turn, let message): push(nil, .done(turn: turn, message), bytes.readableBytes)
     case .error(let error):
       if let ref = reply.ref { answer(ref, .failure(error)) } else { fail(error) }
     case .attached(let start):
       state.withLock { $0.known = start.version }
       if let ref = reply.ref { answer(ref, .success(reply.kind)) }
-    case .ack, .switched, .history, .watching, .detached, .pong:
+    case .ack, .began, .cancelled, .switched, .history, .watching, .detached, .pong:
       if let ref = reply.ref { answer(ref, .success(reply.kind)) }
     case .hint, .unknown: break
     }
@@ -198,8 +206,12 @@ final class LiveLink: Sendable {
       if case .presence = event, let last = state.events.last, case .presence = last.event {
         state.bytes -= state.events.removeLast().bytes
       }
-      state.events.append(Waiting(event: event, bytes: bytes))
       state.bytes += bytes
+      if let last = state.events.last, let joined = last.event.joined(with: event) {
+        state.events[state.events.count - 1] = Waiting(event: joined, bytes: last.bytes + bytes)
+      } else {
+        state.events.append(Waiting(event: event, bytes: bytes))
+      }
       return false
     }
     if hole { fail(.brokenConnection("A change was lost on the way.")) }

@@ -30,6 +30,9 @@ struct NativeRequest: Sendable {
       update.activeBranch = update.activeBranch.map(onTheWire)
       self.init(
         .PATCH, Self.path(update.conversation), ifMatch: update.ifVersion, body: UpdateConversationBody.bytes(update))
+    case .finish: throw .notOnTheWire
+    case .append(let append) where append.messages.contains(where: \.isStreaming): throw .notOnTheWire
+    case .makeBranch(let make) where make.answer != nil || make.message?.isStreaming ?? false: throw .notOnTheWire
     case .append(var append):
       append.branch = append.branch.map(onTheWire)
       self.init(.POST, "\(Self.path(append.conversation))/messages", body: AppendBody.bytes(append))
@@ -78,9 +81,14 @@ extension Command {
     case .makeBranch(let make): make.message?.clientID != nil
     case .deleteMessage: true
     // Twice, these raise the version twice, or answer that there is no such thing.
-    case .update, .revise, .updateBranch, .deleteBranch, .erase: false
+    case .update, .revise, .finish, .updateBranch, .deleteBranch, .erase: false
     }
   }
+}
+
+extension ConversationError {
+  /// The one answer for what only the server itself does: answers are written there.
+  static let notOnTheWire = ConversationError(.invalid, "Answers are written by the server; ask it for a turn.")
 }
 
 /// A number as the native door takes it: from 0. What a negative one names does not exist, and so it is

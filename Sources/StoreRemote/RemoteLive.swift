@@ -90,6 +90,15 @@ private final class RemoteConnection: LiveConnection {
     return receipt
   }
 
+  func turn(_ request: TurnRequest) async throws(ConversationError) -> BegunTurn {
+    guard case .began(let turn) = try await link.ask(.turn(request)) else { throw .unexpectedAnswer }
+    return turn
+  }
+
+  func cancel(_ turn: MessageID) async throws(ConversationError) {
+    guard case .cancelled = try await link.ask(.cancel(turn)) else { throw .unexpectedAnswer }
+  }
+
   func typing(_ isTyping: Bool) { link.typing(isTyping) }
 
   func close() { link.close() }

@@ -187,6 +187,13 @@ public struct RemoteStore: Store {
     return try await read(.get("\(NativeRequest.path(id))/changes", parameters), as: principal).changes()
   }
 
+  /// - Throws: `.invalid`: answers are written by the server.
+  public func keepDraft(
+    _ content: String, of id: MessageID, as principal: Principal
+  ) async throws(ConversationError) {
+    throw .notOnTheWire
+  }
+
   /// - Returns: What the server counted last.
   /// - Throws: `.unavailable` while it has not counted yet; `.forbidden` without a token of the service role.
   public func statistics() async throws(ConversationError) -> StoreStatistics {

@@ -33,7 +33,7 @@ extension SQLStore {
       let message = Message(
         id: preset.messages[index], clientID: new.clientID, conversationID: append.conversation, branch: branch,
         position: head + 1 + index, role: new.role, content: new.content, intent: new.intent,
-        confidence: new.confidence, entities: new.entities, metadata: new.metadata, status: .complete, revision: 1,
+        confidence: new.confidence, entities: new.entities, metadata: new.metadata, status: new.status, revision: 1,
         createdAt: preset.time, editedAt: nil)
       try insert(message, fingerprint: prints[index], version: version, on: connection)
       messages.append(message)
@@ -205,6 +205,8 @@ extension SQLStore {
     guard stored.count == prints.count else { throw ConversationError.reusedClientID }
     for (index, row) in stored.enumerated() {
       guard sameBytes(row.clientID, messages[index].clientID) else { throw ConversationError.reusedClientID }
+      // An answer was not there yet to be compared, and may have been deleted since.
+      if messages[index].isStreaming, !isDeleted { continue }
       guard row.status != .deleted, !isDeleted else {
         throw ConversationError(
           .gone, "The message with this client_id was deleted; it is not made again.", field: "client_id")
@@ -213,6 +215,11 @@ extension SQLStore {
     }
     return try connection.all(Statements.messagesOfBranch, range, Message.init)
   }
+}
+
+extension NewMessage {
+  /// How it stands once it is stored.
+  var status: Message.Status { isStreaming ? .streaming : .complete }
 }
 
 extension Branch {

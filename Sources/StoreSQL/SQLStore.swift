@@ -5,8 +5,8 @@ import Synchronization
 /// The one implementation of `Store`: statements and rules over a small driver.
 ///
 /// A command runs in one closure inside the driver's write transaction, a read in one snapshot.
-/// `Append.swift`, `Tree.swift`, `Conversations.swift`, `Pages.swift`, `Changes.swift` and `Erase.swift`
-/// hold what they do there. `run` does what nobody asks for.
+/// `Append.swift`, `Answers.swift`, `Tree.swift`, `Conversations.swift`, `Pages.swift`, `Changes.swift` and
+/// `Erase.swift` hold what they do there. `run` does what nobody asks for.
 public struct SQLStore<Driver: SQLDriver>: Store {
   let driver: Driver
   let environment: StoreEnvironment
@@ -32,6 +32,8 @@ public struct SQLStore<Driver: SQLDriver>: Store {
       receipt = try await write { connection in try self.append(append, as: principal, on: connection) }
     case .revise(let revise):
       receipt = try await write { connection in try self.revise(revise, as: principal, on: connection) }
+    case .finish(let finish):
+      receipt = try await write { connection in try self.finish(finish, as: principal, on: connection) }
     case .deleteMessage(let delete):
       receipt = try await write { connection in try self.delete(delete, as: principal, on: connection) }
     case .makeBranch(let make):

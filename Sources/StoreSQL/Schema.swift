@@ -127,6 +127,10 @@ extension SQLDialect {
         written_at INTEGER NOT NULL
       );
       """,
+      // Answers that a crash cut off are found without looking at every message.
+      """
+      CREATE INDEX pam_messages_streaming ON pam_messages (conversation_id) WHERE status = 'streaming';
+      """,
     ],
     readVersion: SQLStatement("PRAGMA user_version"),
     writeVersion: { "PRAGMA user_version = \($0)" })

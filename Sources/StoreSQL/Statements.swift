@@ -159,6 +159,26 @@ enum Statements {
       version = $2, fingerprint = $3
     WHERE id = $1
     """)
+  static let finishMessage = SQLStatement(
+    """
+    UPDATE pam_messages
+    SET content = $2, metadata = $3, status = $4, version = $5, fingerprint = $6
+    WHERE id = $1
+    """)
+  static let keepDraft = SQLStatement(
+    """
+    INSERT INTO pam_drafts (conversation_id, message_id, content, updated_at) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (conversation_id, message_id) DO UPDATE
+    SET content = excluded.content, updated_at = excluded.updated_at
+    """)
+  /// With what was kept of them.
+  static let unfinished = SQLStatement(
+    """
+    SELECT m.id, m.metadata, d.content FROM pam_messages m
+    LEFT JOIN pam_drafts d ON d.conversation_id = m.conversation_id AND d.message_id = m.id
+    WHERE m.status = 'streaming'
+    ORDER BY m.conversation_id LIMIT $1
+    """)
   static let deleteRevisions = SQLStatement(
     "DELETE FROM pam_revisions WHERE conversation_id = $1 AND message_id = $2")
   static let deleteDraft = SQLStatement("DELETE FROM pam_drafts WHERE conversation_id = $1 AND message_id = $2")
@@ -303,6 +323,6 @@ enum Statements {
     contents, eraseMessages, eraseRevisions, emptyBranches, childOfBranch, nextBranch, stampBranch, retitleBranch,
     buryBranch, advance, reviseMessage, insertRevision, revisions, blankMessage, deleteRevisions, deleteDraft,
     countMessages, changedMessages, changedBranches, deletedBranches, buriedBranches, blankMessages,
-    deleteRevisionsOfBranch, deleteDraftsOfBranch, branchIsBlank,
+    deleteRevisionsOfBranch, deleteDraftsOfBranch, branchIsBlank, finishMessage,
   ]
 }

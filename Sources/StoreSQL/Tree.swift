@@ -92,7 +92,9 @@ extension SQLStore {
       parent: fork.place.branch, at: fork.place.position, origin: make.origin, title: make.title, on: connection)
     var messages: [Message] = []
     if let first {
-      messages = try change.add([first], environment.preset(for: 1, at: change.now), to: &branch, on: connection)
+      let added = [first] + (make.answer.map { [$0] } ?? [])
+      messages = try change.add(
+        added, environment.preset(for: added.count, at: change.now), to: &branch, on: connection)
     }
     if make.isActivated { try change.activate(branch.number, on: connection) }
     try change.commit(on: connection)
@@ -214,8 +216,9 @@ extension SQLStore {
       branch.parent == fork.place.branch, branch.forkPosition == fork.place.position,
       branch.origin == make.origin, known.position == branch.forkPosition + 1
     else { throw ConversationError.reusedClientID }
+    let added = [first] + (make.answer.map { [$0] } ?? [])
     let messages = try stored(
-      [first], [first.fingerprint], at: known, of: conversation.id, isDeleted: branch.isDeleted, on: connection)
+      added, added.map(\.fingerprint), at: known, of: conversation.id, isDeleted: branch.isDeleted, on: connection)
     return Receipt(messages: messages, branch: branch, version: conversation.version, isReplay: true)
   }
 
@@ -372,7 +375,7 @@ struct TreeChange {
         id: id, clientID: new.clientID, conversationID: conversation.id,
         branch: branch.number, position: branch.headPosition + 1, role: new.role, content: new.content,
         intent: new.intent, confidence: new.confidence, entities: new.entities, metadata: new.metadata,
-        status: .complete, revision: 1, createdAt: preset.time, editedAt: nil)
+        status: new.status, revision: 1, createdAt: preset.time, editedAt: nil)
       try insert(message, fingerprint: new.fingerprint, version: version, on: connection)
       branch.headPosition += 1
       added.append(message)

@@ -77,6 +77,9 @@ extension Aliases {
     case .revise(var revise):
       revise.message = resolve(revise.message)
       return .revise(revise)
+    case .finish(var finish):
+      finish.message = resolve(finish.message)
+      return .finish(finish)
     case .deleteMessage(var delete):
       delete.message = resolve(delete.message)
       return .deleteMessage(delete)

@@ -17,7 +17,7 @@ extension SpoolStore {
     switch command {
     case .update:
       if let conversation = receipt.conversation { known.withLock { $0.note(conversation) } }
-    case .revise, .deleteMessage:
+    case .revise, .finish, .deleteMessage:
       if let message = receipt.messages.first { known.withLock { $0.note(changed: message) } }
     case .makeBranch(let make):
       guard let branch = receipt.branch, !receipt.isReplay else { return }
@@ -26,7 +26,8 @@ extension SpoolStore {
       guard let branch = receipt.branch else { return }
       known.withLock { $0.note(branch, of: key.conversation, [], version: receipt.version) }
     case .erase(let id): await erased(id)
-    case .open, .append, .updateBranch: break
+    case .append(let append): note(receipt, in: append.conversation, as: principal)
+    case .open, .updateBranch: break
     }
   }
 

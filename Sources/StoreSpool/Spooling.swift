@@ -6,6 +6,9 @@ import Synchronization
 extension SpoolStore {
   public func apply(_ command: Command, as principal: Principal) async throws(ConversationError) -> Receipt {
     switch command {
+    // Nobody could end an answer that only the spool has.
+    case .append(let append) where append.messages.contains(where: \.isStreaming):
+      try await begin(append, as: principal)
     case .append(let append): try await self.append(append, as: principal)
     case .open(let open): try await self.open(open, as: principal)
     default: try await pass(command, as: principal)
@@ -47,6 +50,19 @@ extension SpoolStore {
           return try await spool(resolved, preset, as: principal, because: error)
         }
       }
+    }
+  }
+
+  /// A question with the place of its answer: only the store takes it, behind what waits of its conversation.
+  private func begin(_ append: Append, as principal: Principal) async throws(ConversationError) -> Receipt {
+    while true {
+      let (id, isHeld, isFinishing) = state.withLock { state in
+        let id = state.aliases.resolve(append.conversation)
+        return (id, rules.keepsOrder && state.backlog.holds(id), state.backlog.isFinishing(id))
+      }
+      guard isHeld else { return try await pass(.append(append), as: principal) }
+      guard isFinishing else { throw Self.isDraining }
+      await finished(id)
     }
   }
 
@@ -255,6 +271,19 @@ extension SpoolStore {
     }
   }
 
+  public func keepDraft(
+    _ content: String, of id: MessageID, as principal: Principal
+  ) async throws(ConversationError) {
+    let (id, store, outage) = state.withLock { state in
+      (state.aliases.resolve(id), state.outage == nil ? state.opened?.store : nil, state.outage)
+    }
+    guard let store else { throw down(outage ?? "It is not open.") }
+    do { try await store.keepDraft(content, of: id, as: principal) } catch {
+      if error.isOutage { failed(error, writing: true) }
+      throw error
+    }
+  }
+
   static let notStoredYet = ConversationError(
     .unavailable, "This was acknowledged and is on its way to the store; try again.")
 
@@ -295,6 +324,7 @@ extension Command {
   fileprivate var message: MessageID? {
     switch self {
     case .revise(let revise): revise.message
+    case .finish(let finish): finish.message
     case .deleteMessage(let delete): delete.message
     case .makeBranch(let make):
       switch make.start {

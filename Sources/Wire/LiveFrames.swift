@@ -11,6 +11,8 @@ public struct LiveRequest {
     /// The frame without what is the door's own: the body of `POST …/branches`.
     case branch(JSONValue)
     case switchBranch(BranchNumber)
+    case turn(TurnRequest)
+    case cancel(MessageID)
     case watch
     case typing(Bool)
     case detach
@@ -71,6 +73,23 @@ public struct LiveRequest {
         throw ConversationError(.invalid, "The field branch is missing.", field: "branch")
       }
       kind = .switchBranch(branch)
+    case "turn":
+      kind = .turn(
+        try TurnRequest(
+          try fields(
+            "client_id", "content", "parent", "edit_message", "intent", "confidence", "entities", "metadata"),
+          regenerates: "message_id"))
+    case "regenerate":
+      let fields = try fields("message_id", "client_id")
+      guard fields.has("message_id") else {
+        throw ConversationError(.invalid, "The field message_id is missing.", field: "message_id")
+      }
+      kind = .turn(try TurnRequest(fields, regenerates: "message_id"))
+    case "cancel":
+      guard let turn: MessageID = try fields("turn_id").id("turn_id") else {
+        throw ConversationError(.invalid, "The field turn_id is missing.", field: "turn_id")
+      }
+      kind = .cancel(turn)
     case "typing":
       guard let on = try fields("on").boolean("on") else {
         throw ConversationError(.invalid, "The field on is missing.", field: "on")
@@ -82,7 +101,8 @@ public struct LiveRequest {
     default:
       throw ConversationError(
         .invalid,
-        "The type of a frame is attach, send, history, edit, branch, switch, watch, typing, detach or ping.",
+        "The type of a frame is attach, send, turn, regenerate, cancel, history, edit, branch, switch, watch, typing, "
+          + "detach or ping.",
         field: "type")
     }
   }
@@ -239,6 +259,7 @@ extension JSONWriter {
     field("code", error.code.rawValue)
     field("detail", error.message)
     if let name = error.field { field("field", name) }
+    if case .turnRuns(let turn) = error.rule { field("turn_id", turn) }
     endObject()
   }
 
@@ -252,9 +273,12 @@ extension JSONWriter {
   }
 
   /// The answer to a frame that changed something.
-  public mutating func ack(_ receipt: Receipt, clientID: String? = nil, ref: JSONText?) {
+  ///
+  /// - Parameter turn: The turn that it began, which writes the message of this id.
+  public mutating func ack(_ receipt: Receipt, clientID: String? = nil, turn: MessageID? = nil, ref: JSONText?) {
     beginFrame("ack", ref: ref)
     if let clientID { field("client_id", clientID) }
+    if let turn { field("turn_id", turn) }
     receiptFields(receipt)
     endObject()
   }

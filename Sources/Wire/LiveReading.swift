@@ -6,6 +6,10 @@ public struct LiveReply: Sendable {
   public enum Kind: Sendable {
     case attached(LiveStart)
     case ack(Receipt)
+    /// The acknowledgement of a turn.
+    case began(BegunTurn)
+    /// The acknowledgement of a `cancel`.
+    case cancelled
     /// The acknowledgement of a `switch`.
     case switched(Branch)
     case event(Version, [Changes.Change])
@@ -13,6 +17,10 @@ public struct LiveReply: Sendable {
     case resync(Version?)
     case presence(Presence)
     case stored(Delivery)
+    case draft(turn: MessageID, text: String)
+    case delta(turn: MessageID, offset: Int, text: String)
+    case tool(turn: MessageID, ToolUse)
+    case done(turn: MessageID, Message)
     case hint(Hint)
     case history(MessagePageContent)
     case error(ConversationError)
@@ -61,9 +69,14 @@ public struct LiveReply: Sendable {
     switch try fields.string("type") {
     case "attached": return .attached(try LiveStart(reply: fields))
     case "ack":
-      // A switch changes nothing that could be stored.
-      guard fields.has("durability") else { return .switched(try Branch(reply: try fields.object("branch"))) }
-      return .ack(try Receipt(reply: fields))
+      // A switch and a cancel change nothing that could be stored.
+      guard fields.has("durability") else {
+        if fields.has("branch") { return .switched(try Branch(reply: try fields.object("branch"))) }
+        let _: MessageID = try fields.id("turn_id")
+        return .cancelled
+      }
+      let receipt = try Receipt(reply: fields)
+      return fields.has("turn_id") ? .began(BegunTurn(turn: try fields.id("turn_id"), receipt: receipt)) : .ack(receipt)
     case "event":
       let version = try fields.count("version")
       return .event(
@@ -74,6 +87,12 @@ public struct LiveReply: Sendable {
     case "resync": return .resync(fields.has("version") ? try fields.count("version") : nil)
     case "presence": return .presence(try Presence(reply: fields))
     case "stored": return .stored(try Delivery(reply: fields))
+    case "draft": return .draft(turn: try fields.id("turn_id"), text: try fields.string("text"))
+    case "delta":
+      return .delta(turn: try fields.id("turn_id"), offset: try fields.count("offset"), text: try fields.string("text"))
+    case "tool": return .tool(turn: try fields.id("turn_id"), try ToolUse(reply: fields))
+    case "done":
+      return .done(turn: try fields.id("turn_id"), try Message(reply: try fields.object("message")))
     case "hint":
       return .hint(
         Hint(
@@ -110,6 +129,14 @@ extension LiveStart {
     self.init(
       conversation: conversation, branch: branch, version: version, content: content,
       presence: try Presence(reply: try fields.object("presence")))
+  }
+}
+
+extension ToolUse {
+  fileprivate init(reply fields: ReplyObject) throws(ConversationError) {
+    self.init(
+      name: try fields.string("name"), arguments: try fields.optional("arguments", fields.json),
+      result: try fields.string("result"), isError: try fields.boolean("is_error"))
   }
 }
 

@@ -28,6 +28,16 @@ extension LiveRequest {
         writer.raw(member.value.canonicalText())
       }
     case .switchBranch(let branch): writer.field("branch", branch)
+    case .turn(.ask(let question, let parent, _)):
+      writer.text(of: question)
+      if let parent { writer.field("parent", parent) }
+    case .turn(.edit(let id, let question)):
+      writer.text(of: question)
+      writer.field("edit_message", id)
+    case .turn(.regenerate(let id, let clientID)):
+      writer.field("message_id", id)
+      writer.present("client_id", clientID)
+    case .cancel(let turn): writer.field("turn_id", turn)
     case .typing(let isTyping): writer.field("on", isTyping)
     case .watch, .detach, .ping: break
     }
@@ -45,6 +55,9 @@ extension LiveRequest.Kind {
     case .edit: "edit"
     case .branch: "branch"
     case .switchBranch: "switch"
+    case .turn(.regenerate): "regenerate"
+    case .turn: "turn"
+    case .cancel: "cancel"
     case .watch: "watch"
     case .typing: "typing"
     case .detach: "detach"

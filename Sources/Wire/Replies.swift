@@ -216,6 +216,7 @@ extension JSONWriter {
     field("detail", error.message)
     field("code", error.code.rawValue)
     if let name = error.field { field("field", name) }
+    if case .turnRuns(let turn) = error.rule { field("turn_id", turn) }
     field("request_id", requestID)
     endObject()
   }

@@ -101,7 +101,7 @@ public struct MakeBranchBody {
 }
 
 extension ConversationError {
-  fileprivate static let differingKeys = ConversationError(
+  static let differingKeys = ConversationError(
     .invalid, "The header Idempotency-Key and the field client_id are the same thing, but they differ.",
     field: "client_id")
 }

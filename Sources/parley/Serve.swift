@@ -41,6 +41,7 @@ struct Serve: AsyncParsableCommand {
       LineLogHandler(label: $0, format: format, level: level, ring: ring, writes: writesLog)
     }
     let logger = Logger(label: "parley")
+    let answering = try settings.answering(logger)
 
     let possible = Self.raiseFileLimit() - Self.otherFiles
     if connections.connections > possible {
@@ -65,7 +66,7 @@ struct Serve: AsyncParsableCommand {
       configuration: .init(
         host: address.host, port: address.port, connections: connections, rates: rates, origins: origins,
         version: Parley.version),
-      logger: logger, log: ring
+      answering: answering, logger: logger, log: ring
     ) { port in
       logger.notice(
         "listening",

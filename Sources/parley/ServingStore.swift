@@ -77,6 +77,10 @@ private final class StoreOpener: Sendable {
         if plan.pending > 0 {
           logger.notice("schema brought up to date", metadata: ["from": "\(plan.current)", "to": "\(plan.latest)"])
         }
+        let cutOff = try await open.store.endUnfinished()
+        if cutOff > 0 {
+          logger.notice("answers that were cut off are kept as far as they came", metadata: ["answers": "\(cutOff)"])
+        }
       } catch {
         open.driver.close()
         throw error

@@ -1,8 +1,10 @@
 import ArgumentParser
+import Assistant
 import Configuration
 import ConversationServer
 import Glibc
 import Logging
+import StoreSQL
 import SystemPackage
 
 /// Everything that can be set, with its names and what it is for. The order is that of the file.
@@ -20,6 +22,10 @@ enum Setting: String, CaseIterable {
   case addressRate = "rate_limit_address"
   case trustedProxies = "trusted_proxies"
   case allowedOrigins = "allowed_origins"
+  case model
+  case modelURL = "model_url"
+  case systemPromptFile = "system_prompt_file"
+  case echoDelay = "echo_delay"
   case logLevel = "log_level"
   case logFormat = "log_format"
 
@@ -30,12 +36,14 @@ enum Setting: String, CaseIterable {
     switch self {
     case .listen: "127.0.0.1:7275"
     case .dataDirectory: Self.defaultDataDirectory
-    case .store, .spool, .secretFile, .trustedProxies, .allowedOrigins: nil
+    case .store, .spool, .secretFile, .trustedProxies, .allowedOrigins, .modelURL, .systemPromptFile: nil
     case .connections: "4096"
     case .headSeconds: "20"
     case .idleSeconds: "75"
     case .transferSeconds: "30"
     case .userRate, .addressRate: "0"
+    case .model: "echo"
+    case .echoDelay: "20"
     case .logLevel: "info"
     case .logFormat: "auto"
     }
@@ -94,6 +102,17 @@ enum Setting: String, CaseIterable {
         "Origins of web pages that may open WebSockets, separated by commas. Programs always may.",
         "Default: none.",
       ]
+    case .model:
+      [
+        "Who answers: echo, which works without a service; anthropic:MODEL, with the key in ANTHROPIC_API_KEY;",
+        "openai:MODEL, or any service that speaks like it, with the key in OPENAI_API_KEY.",
+      ]
+    case .modelURL:
+      ["Another address of that service: for openai with /v1, for anthropic without. Default: its own."]
+    case .systemPromptFile:
+      ["A file with what the model is told before every conversation, at most 64 KiB. Default: nothing."]
+    case .echoDelay:
+      ["Milliseconds from one word of the echo to the next."]
     case .logLevel:
       ["trace, debug, info, notice, warning, error or critical."]
     case .logFormat:
@@ -109,6 +128,8 @@ enum Setting: String, CaseIterable {
     case .spool: "/var/spool/parley"
     case .secretFile: "/etc/parley/secret"
     case .trustedProxies: "10.0.0.2, 10.0.0.3"
+    case .modelURL: "http://127.0.0.1:11434/v1"
+    case .systemPromptFile: "/etc/parley/system.md"
     case .allowedOrigins: "https://chat.example.org, http://localhost:3000"
     default: builtIn ?? ""
     }
@@ -327,6 +348,50 @@ struct Settings {
       return origin
     }
     return Set(origins)
+  }
+
+  /// Who answers.
+  ///
+  /// - Throws: `.configuration` for a model that cannot be asked, such as for want of a key.
+  func answering(_ logger: Logger) throws -> ConversationServer.Answering {
+    let delay = try number(.echoDelay, in: 0...EchoModel.longestDelay)
+    do {
+      let choice = try ModelChoice(self[.model].text, url: self[.modelURL].text) { name in
+        getenv(name).map { String(cString: $0) }
+      }
+      var settings = Turns.Settings()
+      settings.system = try systemPrompt()
+      return ConversationServer.Answering(
+        model: choice.makeModel(echo: .init(delay: delay), logger: logger),
+        tools: [.currentTime(now: StoreEnvironment.system.now)], settings: settings)
+    } catch let error as ModelError {
+      throw CommandFailure(.configuration, error.message)
+    }
+  }
+
+  private func systemPrompt() throws -> String? {
+    let file = self[.systemPromptFile].text
+    guard !file.isEmpty else { return nil }
+    do {
+      let descriptor = try FileDescriptor.open(FilePath(file), .readOnly)
+      return try descriptor.closeAfter {
+        var bytes = [UInt8](repeating: 0, count: Self.fileBytes + 1)
+        var count = 0
+        while count < bytes.count {
+          let read = try bytes.withUnsafeMutableBytes { try descriptor.read(into: .init(rebasing: $0[count...])) }
+          if read == 0 { break }
+          count += read
+        }
+        guard count <= Self.fileBytes, let text = String(validating: bytes.prefix(count), as: UTF8.self) else {
+          throw CommandFailure(.configuration, "\(file) must be text in UTF-8, at most \(Self.fileBytes) bytes.")
+        }
+        return text
+      }
+    } catch let failure as CommandFailure {
+      throw failure
+    } catch {
+      throw CommandFailure(.configuration, "The file \(file) cannot be read: \(error)")
+    }
   }
 
   func logLevel() throws -> Logger.Level {

@@ -10,9 +10,10 @@ private let arrows: [String: Set<String>] = [
   "Wire": ["ConversationModel", "StrictJSON"],
   "Assistant": ["ConversationModel", "StrictJSON"],
   "StoreRemote": ["ConversationModel", "Wire"],
-  "ConversationServer": ["ConversationModel", "StrictJSON", "Wire"],
+  "ConversationServer": ["Assistant", "ConversationModel", "StrictJSON", "Wire"],
   "parley": [
-    "ConversationModel", "ConversationServer", "Dashboard", "StoreRemote", "StoreSQL", "StoreSQLite", "StoreSpool",
+    "Assistant", "ConversationModel", "ConversationServer", "Dashboard", "StoreRemote", "StoreSQL", "StoreSQLite",
+    "StoreSpool",
     "StrictJSON", "TerminalCanvas", "TerminalNcurses", "Wire",
   ],
   "Dashboard": ["ConversationModel", "TerminalCanvas"],

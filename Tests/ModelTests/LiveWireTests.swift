@@ -159,7 +159,7 @@ import Wire
   }
 
   @Test func `a frame of a newer server's is passed over`() throws {
-    guard case .unknown = try reply(#"{"type":"delta","turn_id":"t","offset":0,"text":"x"}"#).kind else {
+    guard case .unknown = try reply(#"{"type":"thought","turn_id":"t","offset":0,"text":"x"}"#).kind else {
       throw Other()
     }
   }

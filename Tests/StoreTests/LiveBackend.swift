@@ -79,7 +79,7 @@ extension LiveConnection {
     while true {
       switch try await soon({ try await next() }) {
       case .changes(let version, let changes): return (version, changes)
-      case .presence, .stored: continue
+      case .presence, .stored, .draft, .delta, .tool, .done: continue
       case .resync, nil: throw UnexpectedEvent()
       }
     }

@@ -109,7 +109,7 @@ import Testing
       let event = RawSocket.event(6).dropLast() + #","new":"\#(String(repeating: "y", count: 5_000))"}"#
       for byte in RawSocket.text(String(event)) { sendAll([byte], to: connection) }
       sendAll(
-        RawSocket.text(RawSocket.event(6)) + RawSocket.text(#"{"type":"delta","text":"x"}"#)
+        RawSocket.text(RawSocket.event(6)) + RawSocket.text(#"{"type":"thought","text":"x"}"#)
           + RawSocket.text(RawSocket.event(7)) + RawSocket.frame(0x8A, []), to: connection)
       while let frame = RawSocket.receive(connection) { hear.yield(frame) }
       hear.finish()

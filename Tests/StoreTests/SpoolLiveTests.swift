@@ -87,7 +87,7 @@ import Testing
           version = next
         case .stored(let delivery): #expect(delivery.message == sent.messages.first?.id)
         case .presence: continue
-        case nil: throw UnexpectedEvent()
+        case .draft, .delta, .tool, .done, nil: throw UnexpectedEvent()
         }
       }
       // The id that it knows still leads there, and what it sends now follows what both said.
@@ -110,7 +110,7 @@ import Testing
       case .stored(let delivery): stored.append(delivery)
       case .changes(let version, _): versions.append(version)
       case .presence: continue
-      case .resync, nil: throw UnexpectedEvent()
+      case .resync, .draft, .delta, .tool, .done, nil: throw UnexpectedEvent()
       }
     }
     return (stored, versions)

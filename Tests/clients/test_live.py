@@ -52,6 +52,14 @@ class Device:
                 return frame
             assert frame["type"] == "presence", f"expected {types}, got {frame}"
 
+    def hear_one(self, *types: str, passing: tuple[str, ...]) -> dict[str, Any]:
+        """Returns the next frame of one of these types and passes over those of some others."""
+        while True:
+            frame: dict[str, Any] = json.loads(self._socket.recv(SECONDS))
+            if frame["type"] in types:
+                return frame
+            assert frame["type"] in passing, f"expected {types}, got {frame}"
+
     def ask(self, type: str, answer: str, **fields: Any) -> dict[str, Any]:
         """Sends one frame and returns its answer, which repeats the `ref`."""
         self.say(type, ref=f"{type}-1", **fields)
