@@ -11,6 +11,9 @@ import Wire
 final class LiveHub: Sendable {
   /// One conversation with clients.
   private struct Feed {
+    /// Another one each time that a conversation gets its first client: who reads for a feed that is gone must not publish
+    /// into the next one, between what its own reader publishes.
+    let number: Int
     /// As last heard of.
     var conversation: Conversation
     var clients: [String: LiveClient] = [:]
@@ -29,7 +32,7 @@ final class LiveHub: Sendable {
   }
 
   private enum Work: Sendable {
-    case read(ConversationID)
+    case read(ConversationID, feed: Int)
     case hint(ConversationID)
   }
 
@@ -41,6 +44,7 @@ final class LiveHub: Sendable {
     /// Answers that are being written, with or without somebody who looks.
     var turns: [ConversationID: [MessageID: LiveTurn]] = [:]
     var tickets = 0
+    var lastFeed = 0
     var isStopped = false
   }
 
@@ -63,7 +67,7 @@ final class LiveHub: Sendable {
       for await work in works {
         group.addTask {
           switch work {
-          case .read(let id): await self.read(id)
+          case .read(let id, let feed): await self.read(id, for: feed)
           case .hint(let id): await self.hint(id)
           }
         }
@@ -155,7 +159,9 @@ final class LiveHub: Sendable {
     if state.feeds[id] == nil {
       var conversation = moved.conversation
       conversation.id = id
-      state.feeds[id] = Feed(conversation: conversation, published: version, lastActivity: moved.lastActivity)
+      state.lastFeed += 1
+      state.feeds[id] = Feed(
+        number: state.lastFeed, conversation: conversation, published: version, lastActivity: moved.lastActivity)
       listeners.add(1, ordering: .relaxed)
     }
     let version = state.feeds[id]!.published ?? version
@@ -185,18 +191,18 @@ final class LiveHub: Sendable {
       return
     }
     state.feeds[id]?.isReading = true
-    work.yield(.read(id))
+    work.yield(.read(id, feed: feed.number))
   }
 
   /// Milliseconds between two tries to read from a store that is down.
   private static let retryMilliseconds = 250
 
-  private func read(_ id: ConversationID) async {
-    while let (user, since) = nextReading(id) {
+  private func read(_ id: ConversationID, for feed: Int) async {
+    while let (user, since) = nextReading(id, for: feed) {
       do {
         let changes = try await store.changes(
           in: id, since: since, limit: Limits.pageItems.upperBound, as: .user(user))
-        publish(changes, of: id, since: since)
+        publish(changes, of: id, to: feed, since: since)
       } catch {
         if error.code == .notFound { return erased(id) }
         guard (try? await Task.sleep(for: .milliseconds(Self.retryMilliseconds))) != nil else { return }
@@ -205,8 +211,9 @@ final class LiveHub: Sendable {
   }
 
   /// What has to be read next; nil when there is nothing, and then nobody reads any more.
-  private func nextReading(_ id: ConversationID) -> (user: UserID, since: Version)? {
+  private func nextReading(_ id: ConversationID, for number: Int) -> (user: UserID, since: Version)? {
     state.withLock { state in
+      guard state.feeds[id]?.number == number else { return nil }
       guard let feed = state.feeds[id], let published = feed.published, feed.wanted > published else {
         state.feeds[id]?.isReading = false
         return nil
@@ -215,9 +222,9 @@ final class LiveHub: Sendable {
     }
   }
 
-  private func publish(_ changes: Changes, of id: ConversationID, since: Version) {
+  private func publish(_ changes: Changes, of id: ConversationID, to feed: Int, since: Version) {
     let clients = state.withLock { state -> [LiveClient] in
-      guard state.feeds[id] != nil else { return [] }
+      guard state.feeds[id]?.number == feed else { return [] }
       state.feeds[id]!.published = changes.version
       for case .conversation(let conversation) in changes.changes.lazy.map(\.row) {
         state.feeds[id]!.conversation = conversation
@@ -256,7 +263,9 @@ final class LiveHub: Sendable {
         conversation: conversation.id, user: conversation.userID, branch: conversation.activeBranch, version: .max))
     return state.withLock { state in
       if state.feeds[conversation.id] == nil {
-        state.feeds[conversation.id] = Feed(conversation: conversation, lastActivity: client.since)
+        state.lastFeed += 1
+        state.feeds[conversation.id] = Feed(
+          number: state.lastFeed, conversation: conversation, lastActivity: client.since)
         listeners.add(1, ordering: .relaxed)
       }
       state.feeds[conversation.id]!.lastActivity = max(
