@@ -25,7 +25,7 @@ extension SQLStore {
       return try addBranch(behind: parent, append, preset, as: principal, on: connection)
     }
     let now = environment.now()
-    let preset = preset ?? environment.preset(for: append.messages.count, at: now)
+    let preset = preset?.taken(after: target.updatedAt) ?? environment.preset(for: append.messages.count, at: now)
     let version = target.version + 1
     var messages: [Message] = []
     messages.reserveCapacity(append.messages.count)
@@ -115,7 +115,8 @@ extension SQLStore {
   ) throws -> Receipt {
     let conversation = try owned(.id(append.conversation), by: principal, on: connection)
     let now = environment.now()
-    let preset = preset ?? environment.preset(for: append.messages.count, at: now)
+    let preset =
+      preset?.taken(after: conversation.updatedAt) ?? environment.preset(for: append.messages.count, at: now)
     var change = try TreeChange(conversation, at: now, on: connection)
     var branch = try change.addBranch(
       parent: parent.branch, at: parent.position, origin: .conflict, title: nil, on: connection)
@@ -214,6 +215,16 @@ extension SQLStore {
       guard row.print == prints[index] else { throw ConversationError.reusedClientID }
     }
     return try connection.all(Statements.messagesOfBranch, range, Message.init)
+  }
+}
+
+extension Preset {
+  /// Not before the last change of the conversation, unless it was made before, and kept: what arrives together need not be
+  /// stored in the order of its arrival, and the former system's programs put messages in the order of their times.
+  fileprivate func taken(after last: Timestamp) -> Preset {
+    var preset = self
+    if !isRepeated { preset.time = max(time, Timestamp(microseconds: last.microseconds + 1)) }
+    return preset
   }
 }
 
