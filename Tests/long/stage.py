@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import signal
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 
 from disks import Disk
 from rig import Rig, built
-from trial import Trial
+from table import Row
+from trial import Trial, rounds
 
 HERE = Path(__file__).resolve().parent
 
@@ -102,3 +104,21 @@ def taken_out_of_the_spool(rig: Rig, count: int) -> None:
 def pause(seconds: float) -> None:
     """Lets what runs go on for a while."""
     time.sleep(seconds)
+
+
+def end_under_load(stage: Stage, row: Row, count: int, end: Callable[[Rig], None]) -> None:
+    """Ends a server so many times while all write, starts it again, and judges each time."""
+    rig = stage.rig()
+    rig.start()
+    for numbers in rounds(count):
+        trial = Trial(rig)
+        for number in numbers:
+            # Every third one hits a server whose store is gone, so that what was spooled must survive, too.
+            outage = rig.without_store() if number % 3 == 0 else nullcontext()
+            with trial.load(), outage:
+                pause(random.uniform(0.2, 0.9))
+                end(rig)
+                row.injected += 1
+            rig.restart()
+            row.findings.add(trial.settle())
+        trial.count(row)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import random
-
-from stage import Stage, acknowledged_and_deleted, pause
+from rig import Rig
+from stage import Stage, acknowledged_and_deleted, end_under_load, pause
 from table import Findings, Row
-from trial import Trial, rounds
+from trial import Trial
 
 NAME, COUNT = "kill -9", 40
 
@@ -16,25 +15,7 @@ def missing() -> str | None:
 
 
 def inject(stage: Stage, row: Row, count: int) -> None:
-    rig = stage.rig()
-    rig.start()
-    for numbers in rounds(count):
-        trial = Trial(rig)
-        for number in numbers:
-            # Every third one hits a server whose store is gone, so that what was spooled must survive, too.
-            if number % 3 == 0:
-                with trial.load(), rig.without_store():
-                    pause(random.uniform(0.3, 1.0))
-                    rig.kill9()
-                    row.injected += 1
-            else:
-                with trial.load():
-                    pause(random.uniform(0.2, 0.8))
-                    rig.kill9()
-                    row.injected += 1
-            rig.restart()
-            row.findings.add(trial.settle())
-        trial.count(row)
+    end_under_load(stage, row, count, Rig.kill9)
 
 
 def control(stage: Stage) -> Findings:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import random
-
 from book import Receipt
-from stage import Stage, pause
+from rig import Rig
+from stage import Stage, end_under_load, pause
 from table import Findings, Row
-from trial import Trial, rounds
+from trial import Trial
 
 NAME, COUNT = "SIGTERM", 20
 
@@ -17,25 +16,8 @@ def missing() -> str | None:
 
 
 def inject(stage: Stage, row: Row, count: int) -> None:
-    rig = stage.rig()
-    rig.start()
-    for numbers in rounds(count):
-        trial = Trial(rig)
-        for number in numbers:
-            # `stop` asserts that it took no longer than ten seconds, and the exit code.
-            if number % 4 == 0:
-                with trial.load(), rig.without_store():
-                    pause(random.uniform(0.3, 0.8))
-                    rig.stop()
-                    row.injected += 1
-            else:
-                with trial.load():
-                    pause(random.uniform(0.1, 0.6))
-                    rig.stop()
-                    row.injected += 1
-            rig.restart()
-            row.findings.add(trial.settle())
-        trial.count(row)
+    # `stop` asserts that it took no longer than ten seconds, and the exit code.
+    end_under_load(stage, row, count, Rig.stop)
 
 
 def control(stage: Stage) -> Findings:
