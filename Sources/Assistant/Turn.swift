@@ -136,6 +136,13 @@ public final class Turn: Sendable {
     return .done(end)
   }
 
+  /// Whether there is an event: without the text of it, which whoever waits has no use for yet.
+  private static func hasMore(_ state: borrowing State, behind place: Place) -> Bool {
+    !place.isDone
+      && (state.text.utf8.count > place.bytes || state.tools.count > place.tools
+        || state.failure != nil && !place.hasFailed || state.end != nil)
+  }
+
   private func event(at place: inout Place) -> Event? { state.withLock { Self.event($0, at: &place) } }
 
   /// Waits until there is more than a reader knows, or its task is cancelled.
@@ -147,8 +154,7 @@ public final class Turn: Sendable {
     await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         let isReady = state.withLock { state in
-          var next = place
-          if Self.event(state, at: &next) != nil || Task.isCancelled { return true }
+          if Self.hasMore(state, behind: place) || Task.isCancelled { return true }
           state.readers[reader] = continuation
           return false
         }

@@ -347,12 +347,12 @@ public final class Turns: Sendable {
   }
 
   private func keepDrafts(_ job: Job) async {
-    var kept = ""
+    var kept = 0
     while (try? await Task.sleep(for: .milliseconds(settings.draftMilliseconds))) != nil {
       let text = job.turn.text
-      guard text.utf8.count != kept.utf8.count else { continue }
+      guard text.utf8.count != kept else { continue }
       // A store that is down keeps none; the answer itself waits for it.
-      if (try? await store.keepDraft(text, of: job.turn.id, as: job.principal)) != nil { kept = text }
+      if (try? await store.keepDraft(text, of: job.turn.id, as: job.principal)) != nil { kept = text.utf8.count }
     }
   }
 
