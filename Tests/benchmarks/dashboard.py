@@ -312,9 +312,10 @@ def open_thread(bench: Bench, terminal: Terminal, long: Conversation) -> None:
     bench.server.client().post(long.path, {"role": "user", "content": "The newest of all."}, long.token)
     terminal.send("3")
     terminal.until(lambda: terminal.shows("MADE"), "The list of threads")
-    terminal.settle_for(2.5)
     terminal.send("g")
-    terminal.settle(0.2)
+    # The list is read again every few seconds; until then another thread is the first of it.
+    terminal.until(lambda: any("> " in line and f"{long.messages // 1_000}k" in line for line in terminal.lines[:8]),
+                   "The long thread at the top of the list")
     terminal.send("\r")
     terminal.until(lambda: terminal.shows(f"#{long.messages + 1} "), "The long thread")
     terminal.settle(0.3)
