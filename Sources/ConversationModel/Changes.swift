@@ -30,10 +30,13 @@ public struct Changes: Sendable {
   public var version: Version
   /// Whether there are changes behind `version`.
   public var hasMore: Bool
+  /// Whether messages wait in the spool, which are no changes yet: a page shows them.
+  public var isDegraded: Bool
 
-  public init(changes: [Change], version: Version, hasMore: Bool) {
+  public init(changes: [Change], version: Version, hasMore: Bool, isDegraded: Bool = false) {
     self.changes = changes
     self.version = version
     self.hasMore = hasMore
+    self.isDegraded = isDegraded
   }
 }

@@ -58,8 +58,7 @@ struct Attaching: Sendable {
   private func content(
     _ id: ConversationID, since: Version?, _ client: LiveClient
   ) async throws(ConversationError) -> (LiveStart.Content, branch: BranchNumber?, Version) {
-    // Messages that wait in the spool are no changes yet, and yet to be seen.
-    if let since, await store.health().spool?.waiting ?? 0 == 0 {
+    if let since {
       do throws(ConversationError) {
         if let (missed, version) = try await missed(id, since: since, client) {
           return (.missed(missed), nil, version)
@@ -73,7 +72,7 @@ struct Attaching: Sendable {
     return (.page(page, isResync: since != nil), page.branch, page.version)
   }
 
-  /// Everything behind a version; nil if that is too much.
+  /// Everything behind a version; nil if that is too much, or if messages wait in the spool, which only a page shows.
   private func missed(
     _ id: ConversationID, since: Version, _ client: LiveClient
   ) async throws(ConversationError) -> ([Changes.Change], Version)? {
@@ -86,7 +85,9 @@ struct Attaching: Sendable {
       missed += changes.changes
       version = changes.version
       bytes += changes.changes.reduce(0) { $0 + $1.textBytes }
-      guard missed.count <= Limits.missedChanges, bytes <= Limits.liveBacklogBytes / 2 else { return nil }
+      guard !changes.isDegraded, missed.count <= Limits.missedChanges, bytes <= Limits.liveBacklogBytes / 2 else {
+        return nil
+      }
       if !changes.hasMore { return (missed, version) }
     }
   }

@@ -159,10 +159,8 @@ final class LiveHub: Sendable {
     if state.feeds[id] == nil {
       var conversation = moved.conversation
       conversation.id = id
-      state.lastFeed += 1
-      state.feeds[id] = Feed(
-        number: state.lastFeed, conversation: conversation, published: version, lastActivity: moved.lastActivity)
-      listeners.add(1, ordering: .relaxed)
+      addFeed(of: conversation, at: moved.lastActivity, &state)
+      state.feeds[id]!.published = version
     }
     let version = state.feeds[id]!.published ?? version
     let resync = Announcement(Self.frame { $0.resync(version) }, .event(.resync(version)))
@@ -262,17 +260,18 @@ final class LiveHub: Sendable {
       LiveClient.Attachment(
         conversation: conversation.id, user: conversation.userID, branch: conversation.activeBranch, version: .max))
     return state.withLock { state in
-      if state.feeds[conversation.id] == nil {
-        state.lastFeed += 1
-        state.feeds[conversation.id] = Feed(
-          number: state.lastFeed, conversation: conversation, lastActivity: client.since)
-        listeners.add(1, ordering: .relaxed)
-      }
+      if state.feeds[conversation.id] == nil { addFeed(of: conversation, at: client.since, &state) }
       state.feeds[conversation.id]!.lastActivity = max(
         state.feeds[conversation.id]!.lastActivity, LiveDoor.now())
       state.feeds[conversation.id]!.clients[client.id] = client
       return tellPresence(of: conversation.id, except: client, state)
     }
+  }
+
+  private func addFeed(of conversation: Conversation, at time: Timestamp, _ state: inout State) {
+    state.lastFeed += 1
+    state.feeds[conversation.id] = Feed(number: state.lastFeed, conversation: conversation, lastActivity: time)
+    listeners.add(1, ordering: .relaxed)
   }
 
   /// A client has its snapshot; what changed behind it is told from now on.
@@ -284,12 +283,12 @@ final class LiveHub: Sendable {
       if state.feeds[id]!.published == nil { state.feeds[id]!.published = version }
       // Answers whose place the feed does not know yet are told from their start when it does.
       let published = state.feeds[id]!.published ?? version
-      for (key, turn) in state.turns[id] ?? [:] where turn.turn.version <= published && !turn.text.isEmpty {
+      for (key, turn) in state.turns[id] ?? [:] where turn.turn.version <= published {
         let untold = state.turns[id]![key]!.takeUntold()
         for (other, one) in state.feeds[id]!.clients where other != client.id && one.isSettled {
           if let untold { one.push(untold) }
         }
-        client.push(turn.draft)
+        if let draft = state.turns[id]![key]!.draft { client.push(draft) }
       }
       startReading(id, &state)
     }
@@ -349,8 +348,8 @@ final class LiveHub: Sendable {
       var live = state.turns[id]?[turn.id] ?? LiveTurn(turn)
       let isKnown = (state.feeds[id]?.published ?? 0) >= turn.version
       switch event {
-      case .delta(_, let text):
-        live.take(text)
+      case .delta:
+        live.takePiece()
         if isKnown, let delta = live.takeUntold() { tell(id, delta, state) }
       case .tool(let use):
         if isKnown { tell(id, live.tool(use), state) }

@@ -6,7 +6,6 @@ import Wire
 /// What the hub knows of an answer that is being written.
 struct LiveTurn {
   let turn: Turn
-  private(set) var text = ""
   /// How much of it those who look were told, in bytes and in scalars.
   private var told = (bytes: 0, scalars: 0)
   private var tokens = 0
@@ -22,8 +21,7 @@ struct LiveTurn {
   }
 
   /// A piece has come; services send about a token in each.
-  mutating func take(_ piece: String) {
-    text += piece
+  mutating func takePiece() {
     tokens += 1
     let slot = slot()
     if latest.last?.slot == slot { latest[latest.count - 1].pieces += 1 } else { latest.append((slot, 1)) }
@@ -32,6 +30,7 @@ struct LiveTurn {
 
   /// The piece that nobody was told yet; from now on everybody was.
   mutating func takeUntold() -> Announcement? {
+    let text = turn.text
     guard told.bytes < text.utf8.count else { return nil }
     let piece = String(text[text.utf8.index(text.utf8.startIndex, offsetBy: told.bytes)...])
     defer { told = (text.utf8.count, told.scalars + piece.unicodeScalars.count) }
@@ -82,9 +81,11 @@ struct LiveTurn {
       }, .event(.done(turn: turn.id, message)))
   }
 
-  /// All so far, for whoever comes in the middle.
-  var draft: Announcement {
-    Announcement(
+  /// All that was told so far, for whoever comes in the middle; nil if that is nothing.
+  var draft: Announcement? {
+    guard told.bytes > 0 else { return nil }
+    let text = String(Substring(turn.text.utf8.prefix(told.bytes)))
+    return Announcement(
       LiveHub.frame { writer in
         writer.beginFrame("draft")
         writer.field("turn_id", turn.id)

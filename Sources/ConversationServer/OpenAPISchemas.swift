@@ -224,7 +224,10 @@ extension OpenAPI {
       "properties": {
         "data": {"type": "array", "items": \(schema("Change"))},
         "version": \(described(count, "The version that these changes lead to: the next `since`.")),
-        "has_more": {"type": "boolean"}
+        "has_more": {"type": "boolean"},
+        "degraded": {
+          "type": "boolean", "description": "True while messages wait in the spool, which are no changes yet; a page shows them."
+        }
       }
     },
     "MessagePage": {

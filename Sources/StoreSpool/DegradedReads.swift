@@ -37,9 +37,11 @@ extension SpoolStore {
   ) async throws(ConversationError) -> Changes {
     let id = resolved(id)
     do {
-      return try await reading { store throws(ConversationError) in
+      var changes = try await reading { store throws(ConversationError) in
         try await store.changes(in: id, since: version, limit: limit, as: principal)
       }
+      changes.isDegraded = state.withLock { $0.backlog.holds(id) }
+      return changes
     } catch {
       throw error.code == .notFound && isFresh(id) ? Self.notStoredYet : error
     }

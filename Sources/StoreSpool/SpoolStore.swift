@@ -72,7 +72,6 @@ public final class SpoolStore: Store {
   let rules: Rules
   let state: Mutex<State>
   let known: Mutex<Known>
-  private let warnings: [String]
   private let open: @Sendable (_ mayCreate: Bool) async throws -> Opened
   /// Wakes whoever drains; one signal stands for any number of records.
   let drainSignals: AsyncStream<Void>
@@ -84,25 +83,23 @@ public final class SpoolStore: Store {
   ///
   /// - Parameters:
   ///   - path: The file of the spool; its directory exists. Better on another disk than the store.
-  ///   - warnings: What health is to say always, such as that spool and store share a disk.
   ///   - open: Opens the inner store, ready for commands. Called by `openStore` and, until it succeeds once, by
   ///     `run` every half second. It may make a missing store only if this spool has never seen one: else the
   ///     store is somewhere, and an empty one in its place would hide it.
   /// - Throws: `FileLock.Failure` if another process owns the spool, `SQLFailure` if it cannot be opened or is
   ///   damaged, `ConversationError` if it is no spool of this build.
   public convenience init(
-    path: String, warnings: [String] = [], environment: StoreEnvironment = .system,
+    path: String, environment: StoreEnvironment = .system,
     open: @escaping @Sendable (_ mayCreate: Bool) async throws -> Opened
   ) async throws {
-    try await self.init(path: path, warnings: warnings, environment: environment, rules: Rules(), open: open)
+    try await self.init(path: path, environment: environment, rules: Rules(), open: open)
   }
 
   init(
-    path: String, warnings: [String] = [], environment: StoreEnvironment = .system, rules: Rules,
+    path: String, environment: StoreEnvironment = .system, rules: Rules,
     open: @escaping @Sendable (_ mayCreate: Bool) async throws -> Opened
   ) async throws {
     file = try await SpoolFile(path: path)
-    self.warnings = warnings
     self.environment = environment
     self.rules = rules
     self.open = open
@@ -227,7 +224,6 @@ public final class SpoolStore: Store {
     if spool.deadLetters > 0 {
       health.warnings.append("Acknowledged records that the store can never take: \(spool.deadLetters).")
     }
-    health.warnings += warnings
     health.spool = spool
     return health
   }

@@ -171,6 +171,7 @@ extension JSONWriter {
     list(changes.changes) { $0.change($1) }
     field("version", changes.version)
     field("has_more", changes.hasMore)
+    if changes.isDegraded { field("degraded", true) }
     endObject()
   }
 

@@ -86,7 +86,8 @@ public struct Reply: Sendable {
     let fields = try ReplyObject(json, "changes")
     return Changes(
       changes: try fields.list("data", of: "change", Changes.Change.init(reply:)),
-      version: try fields.count("version"), hasMore: try fields.boolean("has_more"))
+      version: try fields.count("version"), hasMore: try fields.boolean("has_more"),
+      isDegraded: fields.has("degraded") ? try fields.boolean("degraded") : false)
   }
 
   // MARK: Errors and readiness
