@@ -32,25 +32,70 @@ def framed(type: str, **fields: Any) -> bytes:
     return b"\x81" + length + mask + bytes(byte ^ mask[place % 4] for place, byte in enumerate(text))
 
 
+def ends_inside_character(text: bytes | bytearray) -> bool:
+    """Tells whether UTF-8 breaks off behind the first bytes of a character."""
+    for back, byte in enumerate(reversed(text[-3:]), start=1):
+        if byte & 0xC0 != 0x80:
+            return byte >= 0xC0 and back < (2 if byte < 0xE0 else 3 if byte < 0xF0 else 4)
+    return False
+
+
 class Cut(Exception):
     """The bytes that a connection was given to live are used up."""
 
 
-class Wire:
-    """One live socket that breaks off behind so many bytes sent or so many received, wherever in a frame that is."""
+class Line:
+    """One connection that breaks off behind so many bytes sent or so many received, wherever that is."""
 
-    def __init__(self, server: Server, token: str, bytes_out: float, bytes_in: float) -> None:
+    def __init__(self, server: Server, bytes_out: float, bytes_in: float) -> None:
         self._port = server.port
         self._left = {"out": bytes_out, "in": bytes_in}
         self._socket = socket.socket()
         self._socket.setblocking(False)
         self._received = bytearray()
-        self._upgrade = upgrade(server, token)
         self._is_inside = False
+
+    async def connect(self) -> None:
+        """Connects, without a word."""
+        await asyncio.get_running_loop().sock_connect(self._socket, ("127.0.0.1", self._port))
+
+    def drop(self, *, reset: bool) -> None:
+        """Ends the connection without a word, with a reset or an ordinary end."""
+        if reset:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._socket.close()
+
+    async def say(self, whole: bytes) -> None:
+        """Sends a frame or a request, or the beginning of it for which there are bytes left."""
+        left = self._left["out"]
+        part = whole if len(whole) <= left else whole[:int(left)]
+        self._left["out"] -= len(part)
+        await asyncio.get_running_loop().sock_sendall(self._socket, part)
+        if len(part) < len(whole):
+            self._is_inside = bool(part)
+            raise Cut
+
+    async def more(self) -> bytes:
+        """Returns what comes next, up to the byte behind which the connection breaks off; nothing at its end."""
+        if self._left["in"] < 1:
+            raise Cut
+        wanted = int(min(self._left["in"], RECEIVED_AT_ONCE))
+        more = await asyncio.get_running_loop().sock_recv(self._socket, wanted)
+        self._left["in"] -= len(more)
+        self._received += more
+        return more
+
+
+class Wire(Line):
+    """One live socket that breaks off behind so many bytes sent or so many received, wherever in a frame that is."""
+
+    def __init__(self, server: Server, token: str, bytes_out: float, bytes_in: float) -> None:
+        super().__init__(server, bytes_out, bytes_in)
+        self._upgrade = upgrade(server, token)
 
     async def open(self) -> None:
         """Connects and asks for the socket."""
-        await asyncio.get_running_loop().sock_connect(self._socket, ("127.0.0.1", self._port))
+        await self.connect()
         await self.say(self._upgrade)
         while (end := self._received.find(b"\r\n\r\n")) < 0:
             await self._more()
@@ -62,21 +107,10 @@ class Wire:
         """Tells whether part of a frame, or of the handshake, has gone or come whose rest has not."""
         return self._is_inside or bool(self._received)
 
-    def drop(self, *, reset: bool) -> None:
-        """Ends the connection without a word, with a reset or an ordinary end."""
-        if reset:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._socket.close()
-
-    async def say(self, frame: bytes) -> None:
-        """Sends a frame, or the beginning of it for which there are bytes left."""
-        left = self._left["out"]
-        part = frame if len(frame) <= left else frame[:int(left)]
-        self._left["out"] -= len(part)
-        await asyncio.get_running_loop().sock_sendall(self._socket, part)
-        if len(part) < len(frame):
-            self._is_inside = bool(part)
-            raise Cut
+    @property
+    def is_inside_character(self) -> bool:
+        """Tells whether the last byte that came is in the middle of a character."""
+        return ends_inside_character(self._received[4:])
 
     async def hear(self) -> dict[str, Any]:
         """Returns the next message of the server."""
@@ -105,13 +139,7 @@ class Wire:
         return opcode, body
 
     async def _more(self) -> None:
-        if self._left["in"] < 1:
-            raise Cut
-        wanted = int(min(self._left["in"], RECEIVED_AT_ONCE))
-        more = await asyncio.get_running_loop().sock_recv(self._socket, wanted)
-        assert more, "the server ended the connection"
-        self._left["in"] -= len(more)
-        self._received += more
+        assert await self.more(), "the server ended the connection"
 
 
 class Deaf:

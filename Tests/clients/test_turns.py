@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +13,6 @@ import pytest
 
 from harness import ANSWER_SECONDS, Native, Server, in_threads, new_user, poll
 from test_live import Device
-
-CUT_ANSWERS = 60
 
 
 def asked(native: Native, conversation: str, content: str, **more: Any) -> dict[str, Any]:
@@ -97,36 +94,6 @@ def test_an_answer_comes_piece_by_piece(server: Server) -> None:
         assert found[0][1]["message"]["content"] == question and found[0][1]["turn_id"] == found[-1][1]["message"]["id"]
         assert said(found) == found[-1][1]["message"]["content"] == f"You said: {question}"
         assert native.messages(conversation)[1] == found[-1][1]["message"]
-
-
-def test_answers_cut_at_random_bytes_are_gone_on_with(server: Server) -> None:
-    """Whoever was cut off sends its question again and is given the same answer from its start: nothing is asked twice."""
-    token = server.token(new_user())
-    dice = random.Random(8)
-    cuts = [dice.randint(0, 3_000) for _ in range(CUT_ANSWERS)]
-    text = "ä quick brown 狐 jumps over the lazy 犬 " * 2
-
-    def ask(number: int) -> int:
-        with Native(server, token) as native:
-            conversation = opened(native)
-            body = {"content": f"{text}{number}", "client_id": f"q{number}"}
-            tries, allowed = 0, cuts[number]
-            while True:
-                tries += 1
-                with events(server, token, conversation, body) as answer:
-                    assert answer.status == 200
-                    stream = answer.read(allowed) if tries < 4 else answer.read()
-                found = parsed(stream)
-                text_so_far = said(found)
-                if found and found[-1][0] == "done":
-                    break
-                allowed += 700
-            stored = native.messages(conversation)
-            assert [message["status"] for message in stored] == ["complete", "complete"]
-            assert text_so_far == stored[1]["content"] == f"You said: {text}{number}"
-            return tries
-
-    assert sum(in_threads(8, lambda worker: sum(ask(number) for number in range(worker, CUT_ANSWERS, 8)))) > CUT_ANSWERS
 
 
 def test_a_turn_goes_on_when_whoever_asked_has_left(server: Server) -> None:
