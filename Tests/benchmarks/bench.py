@@ -76,7 +76,7 @@ def _show(found: Recorder) -> None:
 def _require(binary: Path, suites: frozenset[str]) -> None:
     if suites & {"saves", "pages", "cost"}:
         server_programs()
-    if suites - {"live", "idle", "dashboard"} and not shutil.which("wrk"):
+    if suites - {"live", "turns", "idle", "dashboard"} and not shutil.which("wrk"):
         raise BenchmarkError("wrk is missing: install the package wrk.")
     if "dashboard" in suites:
         terminal.require()

@@ -110,14 +110,15 @@ class Times:
     def points(self, name: str, connections: int, spans: Sequence[tuple[float, float]]) -> list[Point]:
         """Return the points of what was sent in some spans of time."""
         return [
-            _point(
+            point(
                 f"{what}, {name}", connections,
                 [us for sent, us in times if any(start <= sent < end for start, end in spans)], _seconds(spans))
             for what, times in (("send to ack", self.acks), ("send to event", self.events))
         ]
 
 
-def _point(name: str, connections: int, times: list[float], seconds: float) -> Point:
+def point(name: str, connections: int, times: list[float], seconds: float) -> Point:
+    """Return the point of some times in microseconds, of which there must be one."""
     if not times:
         raise BenchmarkError(f"Nothing was measured of {name}.")
     times = sorted(times)

@@ -14,12 +14,13 @@ import raw
 import seeding
 import slow
 import trees
+import turns
 from former import former_system
 from load import BenchmarkError, Point, Recorder, Wrk
 from parley import Client, Conversation, Parley, parley
 from promises import CONNECTIONS, PAGE, PAGES_AT, SAVES_AT, WRITERS, Scale
 
-SUITES = ("saves", "raw", "pages", "cost", "trees", "slow", "live", "idle", "dashboard")
+SUITES = ("saves", "raw", "pages", "cost", "trees", "slow", "live", "turns", "idle", "dashboard")
 SETTLE_SECONDS = 1.0
 PAIR_SHARE = 0.5
 MIDDLES = 500
@@ -49,6 +50,8 @@ def run(plan: Plan, found: Recorder) -> None:
         measure_slow_clients(plan, found)
     if "live" in plan.suites:
         measure_chat_beside_deaf_clients(plan, found)
+    if "turns" in plan.suites:
+        measure_turns(plan, found)
     if "idle" in plan.suites:
         measure_idle_sockets(plan, found)
     if "dashboard" in plan.suites:
@@ -135,6 +138,14 @@ def measure_chat_beside_deaf_clients(plan: Plan, found: Recorder) -> None:
     alone, beside = chat.others
     found.remarks.append(
         f"A chat beside the deaf: other programs had {alone:.0%} of a core while it was alone, {beside:.0%} beside them.")
+
+
+def measure_turns(plan: Plan, found: Recorder) -> None:
+    """Measure answers that stream at once, and a program that saves and reads beside them."""
+    machine.say(f"Turns, {turns.TURNS} at {1_000 // turns.PACE_MILLISECONDS} words a second each")
+    live.allow_sockets()
+    with parley(plan.binary, plan.port, plan.directory, "turns") as server:
+        turns.measure(server, found)
 
 
 def measure_idle_sockets(plan: Plan, found: Recorder) -> None:
