@@ -11,7 +11,9 @@ struct Parley: AsyncParsableCommand {
     commandName: "parley",
     abstract: "A self-hosted conversation server for AI assistants.",
     version: "parley \(version)",
-    subcommands: [Serve.self, DashboardCommand.self, Token.self, Migrate.self, Check.self, Config.self])
+    subcommands: [
+      Demo.self, Serve.self, DashboardCommand.self, Token.self, Migrate.self, Check.self, Config.self,
+    ])
 
   static let version = "0.1.0"
 

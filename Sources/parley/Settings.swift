@@ -213,6 +213,17 @@ struct Settings {
     self.values = values
   }
 
+  /// Settings that nothing outside has a say in: those given, and what is built in.
+  init(_ given: [Setting: String]) {
+    values = Setting.allCases.reduce(into: [:]) { values, setting in
+      if let text = given[setting] {
+        values[setting] = Value(text: text, origin: "flag")
+      } else if let builtIn = setting.builtIn {
+        values[setting] = Value(text: builtIn, origin: "built-in")
+      }
+    }
+  }
+
   /// Bytes of a configuration file.
   private static let fileBytes = 65_536
 
