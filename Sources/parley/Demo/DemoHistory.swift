@@ -84,30 +84,31 @@ struct DemoHistory {
       throw ConversationError(.internal, "The store opened no session.")
     }
     var session = Session(traveller: traveller, trip: trip, plan: plan, conversation: opened.id)
-    /// Adds a message at the end of the branch that goes on.
-    func say(_ role: Message.Role, _ text: String) async throws -> MessageID? {
-      let append = Append(to: opened.id, [Self.message(role, text)], parent: session.head)
-      session.head = try await store.apply(.append(append), as: principal).messages.last?.id
-      return session.head
+    /// Adds messages at the end of the branch that goes on.
+    func say(_ messages: [NewMessage]) async throws -> [MessageID] {
+      let receipt = try await store.apply(
+        .append(Append(to: opened.id, messages, parent: session.head)), as: principal)
+      session.head = receipt.messages.last?.id
+      return receipt.messages.map(\.id)
     }
     for exchange in plan.trip.exchanges.prefix(exchanges) {
-      let question = try await say(.user, exchange.question)
-      let answer = try await say(.assistant, exchange.answer)
-      if let question, let corrected = exchange.corrected {
-        _ = try await store.apply(.revise(Revise(question, content: corrected)), as: principal)
+      // Together, because an answer comes at once, and this clock stands still for nobody.
+      let said = try await say([Self.message(.user, exchange.question), Self.message(.assistant, exchange.answer)])
+      if let corrected = exchange.corrected {
+        _ = try await store.apply(.revise(Revise(said[0], content: corrected)), as: principal)
       }
-      if let question, let (text, reply) = exchange.instead, random.chance(0.7) {
-        let edit = MakeBranch.edit(opened.id, question, by: Self.message(.user, text))
+      if let (question, answer) = exchange.instead, random.chance(0.7) {
+        let edit = MakeBranch.edit(opened.id, said[0], by: Self.message(.user, question))
         session.head = try await store.apply(.makeBranch(edit), as: principal).messages.last?.id
-        _ = try await say(.assistant, reply)
-      } else if let answer, let again = exchange.again, random.chance(0.5) {
+        _ = try await say([Self.message(.assistant, answer)])
+      } else if let again = exchange.again, random.chance(0.5) {
         let regenerate = MakeBranch(
-          conversation: opened.id, start: .inPlaceOf(answer), origin: .regenerate,
+          conversation: opened.id, start: .inPlaceOf(said[1]), origin: .regenerate,
           message: Self.message(.assistant, again), title: nil, isActivated: true)
         session.head = try await store.apply(.makeBranch(regenerate), as: principal).messages.last?.id
       }
       if random.chance(0.15), let note = plan.trip.notes.randomElement(using: &random) {
-        _ = try await say(.user, note)
+        _ = try await say([Self.message(.user, note)])
       }
       session.exchanges += 1
     }

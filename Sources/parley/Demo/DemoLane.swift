@@ -34,7 +34,7 @@ struct DemoLane: Sendable {
       devices.append(DemoDevice(remote, of: session.traveller.user, in: session.conversation, ledger: ledger))
     }
     let talk = DemoSession(session, devices: devices, ledger: ledger, random: DemoRandom(seed: random.next()))
-    let starts = devices.map { ($0, wait: random.seconds(0...1.2), DemoRandom(seed: random.next())) }
+    let starts = devices.map { ($0, wait: random.seconds(0...0.6), DemoRandom(seed: random.next())) }
     await withTaskGroup { group in
       for (device, wait, own) in starts {
         group.addTask {

@@ -9,6 +9,8 @@ struct DemoScript: Sendable {
   ]
 
   private struct Known: Sendable {
+    /// Its place in the script.
+    var place: Int
     var answers: [String]
     var lookup: DemoTrip.Lookup?
     var words: Set<String>
@@ -20,13 +22,16 @@ struct DemoScript: Sendable {
   init(random: @escaping @Sendable () -> UInt64) {
     var known: [String: Known] = [:]
     for exchange in Self.trips.flatMap(\.exchanges) {
+      /// Writes down what is said to a question.
+      func know(_ question: String, _ answers: [String], _ lookup: DemoTrip.Lookup? = nil) {
+        known[question] = Known(
+          place: known.count, answers: answers, lookup: lookup, words: Self.words(of: question))
+      }
       let answers = [exchange.answer] + (exchange.again.map { [$0] } ?? [])
       for question in [exchange.question, exchange.corrected].compactMap(\.self) {
-        known[question] = Known(answers: answers, lookup: exchange.lookup, words: Self.words(of: question))
+        know(question, answers, exchange.lookup)
       }
-      if let (question, answer) = exchange.instead {
-        known[question] = Known(answers: [answer], lookup: nil, words: Self.words(of: question))
-      }
+      if let (question, answer) = exchange.instead { know(question, [answer]) }
     }
     (self.known, self.random) = (known, random)
   }
@@ -52,12 +57,12 @@ struct DemoScript: Sendable {
 
   // MARK: A stranger's question
 
-  /// The question that shares the most words with it, if that is two or more.
+  /// The question that shares the most words with it, if that is two or more; the first of several.
   private func nearest(to question: String) -> Known? {
     let words = Self.words(of: question)
-    let best = known.map { ($0.key, words.intersection($0.value.words).count) }.max { ($0.1, $1.0) < ($1.1, $0.0) }
-    guard let best, best.1 >= 2 else { return nil }
-    return known[best.0]
+    let shared = known.values.map { (known: $0, count: words.intersection($0.words).count) }
+    let best = shared.max { ($0.count, $1.known.place) < ($1.count, $0.known.place) }
+    return best.flatMap { $0.count >= 2 ? $0.known : nil }
   }
 
   /// Its words of four letters and more, in lower case.

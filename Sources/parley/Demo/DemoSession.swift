@@ -5,7 +5,6 @@ import StoreRemote
 /// while no answer is to be had.
 struct DemoSession {
   private let user: UserID
-  private let trip: DemoTrip
   private let conversation: ConversationID
   private let devices: [DemoDevice]
   private let ledger: DemoLedger
@@ -14,14 +13,17 @@ struct DemoSession {
   private var head: MessageID?
   private var random: DemoRandom
   private var sent = 0
+  /// The trip's, in an order of its own; each is said again only when all were.
+  private var notes: [String]
 
   /// How often something is tried that the server does not take; an outage is over by then.
   private static let tries = 60
 
   init(_ session: DemoHistory.Session, devices: [DemoDevice], ledger: DemoLedger, random: DemoRandom) {
-    (user, trip, conversation) = (session.traveller.user, session.plan.trip, session.conversation)
+    (user, conversation) = (session.traveller.user, session.conversation)
     (self.devices, self.ledger, self.random) = (devices, ledger, random)
-    exchanges = trip.exchanges.dropFirst(session.exchanges)
+    notes = session.plan.trip.notes.shuffled(using: &self.random)
+    exchanges = session.plan.trip.exchanges.dropFirst(session.exchanges)
     head = session.head
   }
 
@@ -131,8 +133,7 @@ struct DemoSession {
 
   /// Says something that wants no answer. What is not acknowledged was not said.
   private mutating func note() async throws {
-    guard let connection = connection(), let text = trip.notes.randomElement(using: &random),
-      let receipt = try? await connection.send(message(text), parent: head)
+    guard let connection = connection(), let receipt = try? await connection.send(message(nextNote()), parent: head)
     else { return }
     ledger.note(receipt)
     head = receipt.messages.last?.id ?? head
@@ -142,7 +143,7 @@ struct DemoSession {
   private mutating func noteTwiceAtOnce() async throws {
     let connections = devices.compactMap(\.connection)
     guard connections.count > 1 else { return }
-    let (first, second, parent) = (message(trip.notes[0]), message(trip.notes[1]), head)
+    let (first, second, parent) = (message(nextNote()), message(nextNote()), head)
     async let one = connections[0].send(first, parent: parent)
     async let other = connections[1].send(second, parent: parent)
     for receipt in [try? await one, try? await other].compactMap(\.self) {
@@ -159,6 +160,11 @@ struct DemoSession {
 
   private mutating func pause(_ seconds: ClosedRange<Double>) async throws {
     try await Task.sleep(for: random.seconds(seconds))
+  }
+
+  private mutating func nextNote() -> String {
+    notes.append(notes.removeFirst())
+    return notes.last ?? ""
   }
 
   private mutating func message(_ text: String) -> NewMessage {

@@ -17,8 +17,10 @@ struct DemoTraveller: Sendable {
     // A random UUID, RFC 9562 §5.4.
     user = UserID(
       high: random.next() & ~0xF000 | 0x4000, low: random.next() & ~(3 << 62) | 1 << 63)
-    devices = Array(
-      ["phone", "web", "tablet", "laptop"].shuffled(using: &random).prefix(Int.random(in: 1...3, using: &random)))
+    let others = ["phone", "web", "tablet", "laptop"].shuffled(using: &random)
+    // Most have their phone at hand.
+    let names = random.chance(0.7) ? ["phone"] + others.filter { $0 != "phone" } : others
+    devices = Array(names.prefix(Int.random(in: 1...3, using: &random)))
     sessions = [1, 2, 2, 3].randomElement(using: &random) ?? 1
     // The first one differs from traveller to traveller, so that a short list shows them all.
     let first = number % DemoScript.trips.count
