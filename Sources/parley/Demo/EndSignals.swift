@@ -12,7 +12,7 @@ enum EndSignals {
   static func take() {
     // Touched here, because a handler must not be the first to.
     hasCome.store(false, ordering: .relaxed)
-    for number in [SIGINT, SIGTERM, SIGHUP] {
+    for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] {
       signal(number) { _ in hasCome.store(true, ordering: .relaxed) }
     }
   }
