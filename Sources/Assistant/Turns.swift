@@ -41,6 +41,8 @@ public final class Turns: Sendable {
     var running: [MessageID: Turn] = [:]
     /// Conversations in which a turn begins now, and who waits to begin another.
     var gates: [ConversationID: [CheckedContinuation<Void, Never>]] = [:]
+    /// Conversations in which a turn may have begun that nobody writes: the store did not say.
+    var doubts: Set<ConversationID> = []
     var isStopped = false
   }
 
@@ -54,7 +56,12 @@ public final class Turns: Sendable {
   private let jobs: AsyncStream<Job>
   private let job: AsyncStream<Job>.Continuation
 
-  private struct Job: Sendable {
+  private enum Job: Sendable {
+    case write(Writing)
+    case settle(ConversationID, Principal)
+  }
+
+  private struct Writing: Sendable {
     let turn: Turn
     let answer: Message
     let principal: Principal
@@ -71,7 +78,7 @@ public final class Turns: Sendable {
     self.settings = settings
     self.logger = logger
     self.announce = announce
-    // Bounded by `settings.turns`.
+    // Of each kind bounded by `settings.turns`.
     (jobs, job) = AsyncStream.makeStream()
   }
 
@@ -81,7 +88,12 @@ public final class Turns: Sendable {
   /// Writes answers until the task is cancelled; those under way then end as `incomplete`.
   public func run() async {
     await withDiscardingTaskGroup { group in
-      for await job in jobs { group.addTask { await self.write(job) } }
+      for await job in jobs {
+        switch job {
+        case .write(let writing): group.addTask { await self.write(writing) }
+        case .settle(let id, let principal): group.addTask { await self.settle(id, as: principal) }
+        }
+      }
       group.cancelAll()
     }
   }
@@ -119,17 +131,73 @@ public final class Turns: Sendable {
     let (isStopped, isFull) = state.withLock { ($0.isStopped, $0.running.count >= settings.turns) }
     guard !isStopped else { throw ConversationError(.unavailable, "The server is stopping.") }
     guard !isFull else { throw ConversationError(.unavailable, "Too many answers are being written; try again soon.") }
-    let receipt = try await place(request, in: conversation, as: principal)
+    let receipt: Receipt
+    do throws(ConversationError) {
+      receipt = try await place(request, in: conversation, as: principal)
+    } catch {
+      if error.code == .unavailable { doubt(conversation, principal) }
+      throw error
+    }
     guard let answer = receipt.messages.last else {
       throw ConversationError(.internal, "The store gave no answer a place.")
     }
     if let turn = running(answer.id) { return Begun(turn: turn, receipt: receipt) }
-    let turn = Turn(answer, version: receipt.version ?? 0)
+    return Begun(turn: start(answer, version: receipt.version ?? 0, as: principal), receipt: receipt)
+  }
+
+  /// Writes an answer, unless it has ended.
+  private func start(_ answer: Message, version: Version, as principal: Principal) -> Turn {
+    let turn = Turn(answer, version: version)
     if answer.status == .streaming {
       state.withLock { $0.running[turn.id] = turn }
-      job.yield(Job(turn: turn, answer: answer, principal: principal))
+      job.yield(.write(Writing(turn: turn, answer: answer, principal: principal)))
     }
-    return Begun(turn: turn, receipt: receipt)
+    return turn
+  }
+
+  // MARK: Beginnings without an outcome
+
+  /// Changes of a conversation that are looked through for an answer that nobody writes.
+  private static let doubtfulChanges = 200
+
+  private func doubt(_ id: ConversationID, _ principal: Principal) {
+    let isNew = state.withLock { $0.doubts.count < settings.turns && $0.doubts.insert(id).inserted }
+    if isNew { job.yield(.settle(id, principal)) }
+  }
+
+  /// Waits for the store, and writes the answers whose place was taken although the store could not say so: a commit
+  /// whose outcome is unknown may have happened, and no answer may stay unwritten for ever.
+  private func settle(_ id: ConversationID, as principal: Principal) async {
+    defer { state.withLock { _ = $0.doubts.remove(id) } }
+    while (try? await Task.sleep(for: .seconds(1))) != nil {
+      // With the gate taken, every answer of a turn that has begun is among those that are written.
+      await enter(id)
+      defer { leave(id) }
+      do throws(ConversationError) {
+        if try await writeForgotten(in: id, as: principal) { return }
+      } catch {
+        guard error.code == .unavailable else { return }
+      }
+    }
+  }
+
+  /// - Returns: False while the store is down.
+  private func writeForgotten(
+    in id: ConversationID, as principal: Principal
+  ) async throws(ConversationError) -> Bool {
+    let version = try await store.conversation(.id(id), as: principal).version
+    var since = max(0, version - Self.doubtfulChanges)
+    while true {
+      let changes = try await store.changes(
+        in: id, since: since, limit: Limits.pageItems.upperBound, as: principal)
+      guard !changes.isDegraded else { return false }
+      for case .message(let message) in changes.changes.map(\.row)
+      where message.status == .streaming && running(message.id) == nil {
+        _ = start(message, version: version, as: principal)
+      }
+      guard changes.hasMore else { return true }
+      since = changes.version
+    }
   }
 
   private func place(
@@ -155,7 +223,12 @@ public final class Turns: Sendable {
           throw .busy(busy)
         }
       }
-      return try await store.apply(.append(append), as: principal)
+      do throws(ConversationError) {
+        return try await store.apply(.append(append), as: principal)
+      } catch {
+        guard error.code == .conflict, question.clientID != nil else { throw error }
+        return try await placeAnswer(behind: question, in: conversation, metadata, as: principal)
+      }
     case .edit(let id, let question):
       try await require(.user, id, in: conversation, as: principal)
       var edit = MakeBranch.edit(conversation, id, by: question)
@@ -169,6 +242,21 @@ public final class Turns: Sendable {
             conversation: conversation, start: .inPlaceOf(id), origin: .regenerate,
             message: .answer(clientID: clientID, metadata: metadata), title: nil, isActivated: true)), as: principal)
     }
+  }
+
+  /// Takes the place of an answer behind a question that was stored without one, as when only the spool took it.
+  ///
+  /// - Throws: `.conflict` if the question was another, or something else follows it.
+  private func placeAnswer(
+    behind question: NewMessage, in conversation: ConversationID, _ metadata: JSONText, as principal: Principal
+  ) async throws(ConversationError) -> Receipt {
+    // Its name is known, so this only finds it.
+    let kept = try await store.apply(.append(Append(to: conversation, [question])), as: principal).messages
+    let answer = Append(
+      to: conversation, [.answer(metadata: metadata)], parent: kept.last?.id, onConflict: .reject)
+    var receipt = try await store.apply(.append(answer), as: principal)
+    receipt.messages = kept + receipt.messages
+    return receipt
   }
 
   /// The turn that is in the way of a question.
@@ -242,7 +330,7 @@ public final class Turns: Sendable {
     case failed(ConversationError)
   }
 
-  private func write(_ job: Job) async {
+  private func write(_ job: Writing) async {
     let turn = job.turn
     let outcome = await withTaskGroup(of: Outcome?.self) { group in
       group.addTask { await self.ask(job) }
@@ -268,7 +356,7 @@ public final class Turns: Sendable {
   }
 
   /// Asks the model until it has said everything.
-  private func ask(_ job: Job) async -> Outcome {
+  private func ask(_ job: Writing) async -> Outcome {
     let turn = job.turn
     do {
       var request = try await request(for: job)
@@ -328,7 +416,7 @@ public final class Turns: Sendable {
   }
 
   /// The latest messages in front of the answer. Only what was said counts: tools are run anew.
-  private func request(for job: Job) async throws(ConversationError) -> ModelRequest {
+  private func request(for job: Writing) async throws(ConversationError) -> ModelRequest {
     let page = try await store.messages(
       Path(.id(job.answer.conversationID), branch: job.answer.branch),
       MessagePageRequest(limit: settings.window, .before(.position(job.answer.position))), as: job.principal)
@@ -346,7 +434,7 @@ public final class Turns: Sendable {
       system: system.isEmpty ? nil : system.joined(separator: "\n\n"), history: history, tools: tools)
   }
 
-  private func keepDrafts(_ job: Job) async {
+  private func keepDrafts(_ job: Writing) async {
     var kept = 0
     while (try? await Task.sleep(for: .milliseconds(settings.draftMilliseconds))) != nil {
       let text = job.turn.text
@@ -357,7 +445,7 @@ public final class Turns: Sendable {
   }
 
   /// Writes the answer once. A store that is down is waited for: its draft is there if this server ends before.
-  private func end(_ job: Job, _ outcome: Outcome) async {
+  private func end(_ job: Writing, _ outcome: Outcome) async {
     let turn = job.turn
     var failure: ConversationError?
     if case .failed(let error) = outcome { failure = error }

@@ -200,14 +200,15 @@ extension SQLStore {
     ]
     let stored = try connection.all(Statements.fingerprints, range) { row in
       (
-        clientID: try row.optional(0, row.text), status: try row.value(1) as Message.Status, print: try row.bytes(2)
+        clientID: try row.optional(0, row.text), status: try row.value(1) as Message.Status, print: try row.bytes(2),
+        role: try row.value(3) as Message.Role
       )
     }
     guard stored.count == prints.count else { throw ConversationError.reusedClientID }
     for (index, row) in stored.enumerated() {
       guard sameBytes(row.clientID, messages[index].clientID) else { throw ConversationError.reusedClientID }
       // An answer was not there yet to be compared, and may have been deleted since.
-      if messages[index].isStreaming, !isDeleted { continue }
+      if messages[index].isStreaming, row.role == .assistant, !isDeleted { continue }
       guard row.status != .deleted, !isDeleted else {
         throw ConversationError(
           .gone, "The message with this client_id was deleted; it is not made again.", field: "client_id")

@@ -223,7 +223,7 @@ enum Statements {
     """)
   static let fingerprints = SQLStatement(
     """
-    SELECT m.client_id, m.status, COALESCE(r.fingerprint, m.fingerprint)
+    SELECT m.client_id, m.status, COALESCE(r.fingerprint, m.fingerprint), m.role
     FROM pam_messages m
     LEFT JOIN pam_revisions r
       ON r.conversation_id = m.conversation_id AND r.message_id = m.id AND r.revision = 1

@@ -172,6 +172,30 @@ private final class ScriptedModel: LanguageModel {
     }
   }
 
+  @Test func `a question that was stored alone is answered when it is asked, once and only at the end`() async throws {
+    try await withTurns(EchoModel(.init(delay: 0))) { turns, store, conversation in
+      let question = NewMessage(role: .user, content: "hello", clientID: "q")
+      let kept = try await store.apply(.append(Append(to: conversation.id, [question])), as: .service).messages
+      let (_, reply) = try await ask("hello", of: turns, in: conversation, clientID: "q")
+      #expect(reply.content == "You said: hello" && reply.position == 2)
+      let again = try await turns.begin(
+        .ask(question, parent: nil, branch: nil), in: conversation.id, as: .user(conversation.userID))
+      #expect(again.receipt.isReplay && again.turn.id == reply.id && again.question?.id == kept.first?.id)
+      let other = NewMessage(role: .user, content: "and", clientID: "r")
+      _ = try await store.apply(
+        .append(Append(to: conversation.id, [other, NewMessage(role: .user, content: "more")])), as: .service)
+      await #expect(throws: ConversationError.self) {
+        try await ask("and", of: turns, in: conversation, clientID: "r")
+      }
+      await #expect(throws: ConversationError.self) {
+        try await ask("something else", of: turns, in: conversation, clientID: "r")
+      }
+      let path = try await store.messages(
+        Path(.id(conversation.id)), MessagePageRequest(limit: 20), as: .service)
+      #expect(path.messages.map(\.content) == ["hello", "You said: hello", "and", "more"])
+    }
+  }
+
   @Test func `no more answers are written at once than may be`() async throws {
     var settings = Turns.Settings()
     settings.turns = 2
