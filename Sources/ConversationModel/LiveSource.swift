@@ -149,8 +149,8 @@ public enum LiveEvent: Sendable {
   /// A piece of an answer, behind `offset` Unicode scalars of it.
   case delta(turn: MessageID, offset: Int, text: String)
   case tool(turn: MessageID, ToolUse)
-  /// An answer has ended: complete, or incomplete.
-  case done(turn: MessageID, Message)
+  /// An answer has ended: complete, or incomplete because it was cancelled or because something failed.
+  case done(turn: MessageID, Message, failure: ConversationError?)
   /// Too much changed at once to be told: the client reads a page, and goes on behind this version.
   case resync(Version)
 }

@@ -353,7 +353,7 @@ final class LiveHub: Sendable {
         if isKnown, let delta = live.takeUntold() { tell(id, delta, state) }
       case .tool(let use):
         if isKnown { tell(id, live.tool(use), state) }
-      case .failed: break
+      case .failed(let error): live.failure = error
       case .done(let message):
         state.turns[id]?[turn.id] = nil
         if state.turns[id]?.isEmpty ?? false { state.turns[id] = nil }

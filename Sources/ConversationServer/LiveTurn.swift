@@ -9,6 +9,8 @@ struct LiveTurn {
   /// How much of it those who look were told, in bytes and in scalars.
   private var told = (bytes: 0, scalars: 0)
   private var tokens = 0
+  /// Why the answer ends early.
+  var failure: ConversationError?
   /// Pieces of each of the latest half seconds.
   private var latest: [(slot: Int, pieces: Int)] = []
   private let began = ContinuousClock.now
@@ -77,8 +79,9 @@ struct LiveTurn {
         writer.field("turn_id", turn.id)
         writer.key("message")
         writer.message(message)
+        writer.turnFailure(failure)
         writer.endObject()
-      }, .event(.done(turn: turn.id, message)))
+      }, .event(.done(turn: turn.id, message, failure: failure)))
   }
 
   /// All that was told so far, for whoever comes in the middle; nil if that is nothing.

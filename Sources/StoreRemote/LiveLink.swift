@@ -170,7 +170,8 @@ final class LiveLink: Sendable {
     case .delta(let turn, let offset, let text):
       push(nil, .delta(turn: turn, offset: offset, text: text), bytes.readableBytes)
     case .tool(let turn, let use): push(nil, .tool(turn: turn, use), bytes.readableBytes)
-    case .done(let turn, let message): push(nil, .done(turn: turn, message), bytes.readableBytes)
+    case .done(let turn, let message, let failure):
+      push(nil, .done(turn: turn, message, failure: failure), bytes.readableBytes)
     case .error(let error):
       if let ref = reply.ref { answer(ref, .failure(error)) } else { fail(error) }
     case .attached(let start):

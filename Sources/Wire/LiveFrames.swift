@@ -254,6 +254,16 @@ extension JSONWriter {
     endObject()
   }
 
+  /// Why an answer ended early, in its `done`; nothing for one that is complete or was cancelled.
+  public mutating func turnFailure(_ error: ConversationError?) {
+    guard let error else { return }
+    key("error")
+    beginObject()
+    field("code", error.code.rawValue)
+    field("detail", error.message)
+    endObject()
+  }
+
   public mutating func error(_ error: ConversationError, ref: JSONText?) {
     beginFrame("error", ref: ref)
     field("code", error.code.rawValue)

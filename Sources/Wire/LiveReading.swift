@@ -20,7 +20,7 @@ public struct LiveReply: Sendable {
     case draft(turn: MessageID, text: String)
     case delta(turn: MessageID, offset: Int, text: String)
     case tool(turn: MessageID, ToolUse)
-    case done(turn: MessageID, Message)
+    case done(turn: MessageID, Message, failure: ConversationError?)
     case hint(Hint)
     case history(MessagePageContent)
     case error(ConversationError)
@@ -92,7 +92,9 @@ public struct LiveReply: Sendable {
       return .delta(turn: try fields.id("turn_id"), offset: try fields.count("offset"), text: try fields.string("text"))
     case "tool": return .tool(turn: try fields.id("turn_id"), try ToolUse(reply: fields))
     case "done":
-      return .done(turn: try fields.id("turn_id"), try Message(reply: try fields.object("message")))
+      return .done(
+        turn: try fields.id("turn_id"), try Message(reply: try fields.object("message")),
+        failure: fields.has("error") ? try ConversationError(reply: try fields.object("error")) : nil)
     case "hint":
       return .hint(
         Hint(

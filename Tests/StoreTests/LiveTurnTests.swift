@@ -22,7 +22,7 @@ import Testing
         text += piece
       case .draft(turn, let draft): text = draft
       case .tool(turn, let use): tools.append(use)
-      case .done(turn, let message): return (text, tools, message)
+      case .done(turn, let message, _): return (text, tools, message)
       case nil: throw UnexpectedEvent()
       default: continue
       }
