@@ -105,7 +105,7 @@ final class ServerConnection: Sendable {
           guard [.unauthenticated, .forbidden, .notFound].contains(error.code) else { throw error }
         }
         let readiness = try await self.exchange(HTTPClientRequest(url: self.base + "/readyz"))
-        return StoreHealth(refusal: try readiness.reply().refusal())
+        return try readiness.reply().readiness()
       }
     } catch let error as ConversationError {
       return StoreHealth(refusal: error.message)

@@ -97,12 +97,13 @@ public struct Reply: Sendable {
     try ConversationError(reply: try ReplyObject(json, "problem"))
   }
 
-  /// Why a server that was asked for its readiness takes no commands; nil if it does.
-  public func refusal() throws(ConversationError) -> String? {
+  /// What a server says that was asked for its readiness: whether commands are taken, and what is wrong if they are.
+  public func readiness() throws(ConversationError) -> StoreHealth {
     let fields = try ReplyObject(json, "readiness")
     let reasons = try fields.strings("reasons")
-    guard try fields.string("status") == "unavailable" else { return nil }
-    return reasons.isEmpty ? "The server takes no messages now." : reasons.joined(separator: " ")
+    guard try fields.string("status") == "unavailable" else { return StoreHealth(warnings: reasons) }
+    return StoreHealth(
+      refusal: reasons.isEmpty ? "The server takes no messages now." : reasons.joined(separator: " "))
   }
 }
 

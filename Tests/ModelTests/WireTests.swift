@@ -120,14 +120,15 @@ import Wire
         #expect(again.code == code && again.message == "A sentence." && again.field == field)
       }
     }
-    #expect(try reply(#"{"status":"ok","reasons":[]}"#).refusal() == nil)
-    #expect(try reply(#"{"status":"degraded","reasons":["The spool is in use."]}"#).refusal() == nil)
-    #expect(try reply(#"{"status":"unavailable","reasons":["One.","Two."]}"#).refusal() == "One. Two.")
+    #expect(try reply(#"{"status":"ok","reasons":[]}"#).readiness().refusal == nil)
+    #expect(try reply(#"{"status":"degraded","reasons":["The spool is in use."]}"#).readiness().refusal == nil)
+    #expect(try reply(#"{"status":"degraded","reasons":["One."]}"#).readiness().warnings == ["One."])
+    #expect(try reply(#"{"status":"unavailable","reasons":["One.","Two."]}"#).readiness().refusal == "One. Two.")
   }
 
   @Test func `what a newer server adds is passed over`() throws {
     let text = #"{"status":"ok","reasons":[],"new":{"deep":[1]},"data":[],"has_more":false,"next_cursor":null}"#
-    #expect(try reply(text).refusal() == nil)
+    #expect(try reply(text).readiness().refusal == nil)
     #expect(try reply(text).conversations().items.isEmpty)
   }
 
