@@ -89,15 +89,20 @@ struct BranchTree: Equatable {
 
   /// The place of a message among those that follow the same one: `index` of `count`, from 1; nil for an only child.
   func sibling(at position: Position, on path: BranchNumber) -> (index: Int, count: Int)? {
+    let group = siblings(at: position, on: path)
+    guard let index = group.firstIndex(of: owner(of: position, on: path)) else { return nil }
+    return (index + 1, group.count)
+  }
+
+  /// The branches that own a message at this place, behind the same one; empty for an only child.
+  func siblings(at position: Position, on path: BranchNumber) -> [BranchNumber] {
     let owner = owner(of: position, on: path)
     var parent = owner
     if let row = byNumber[owner], row.forkPosition == position - 1, let above = row.parent { parent = above }
     var group = children[Place(branch: parent, position: position - 1)] ?? []
-    guard !group.isEmpty else { return nil }
+    guard !group.isEmpty else { return [] }
     if let row = byNumber[parent], row.headPosition >= position { group.append(parent) }
-    group.sort()
-    guard group.count > 1, let index = group.firstIndex(of: owner) else { return nil }
-    return (index + 1, group.count)
+    return group.count > 1 ? group.sorted() : []
   }
 
   /// Whether paths part behind this message.

@@ -7,6 +7,8 @@ enum DashboardEffect: Hashable, Sendable {
   /// Follows a conversation, instead of the one before; `serial` numbers what comes of it.
   case attach(ConversationID, since: Version?, serial: Int)
   case detach
+  /// Tells the others whether this user is writing.
+  case typing(Bool)
   case copy(String)
   case mouse(Bool)
   case suspend
@@ -25,6 +27,16 @@ enum Query: Hashable, Sendable {
   case branches(ConversationID)
   case detail(MessageID)
   case difference(ConversationID, branch: BranchNumber, parent: BranchNumber, fork: Position)
+  /// Whether messages are taken; for a user, who is told no more.
+  case health
+  /// The conversation of a session, made if there is none.
+  case open(UserID, session: String)
+  case turn(TurnRequest, in: ConversationID)
+  /// A question alone, where nobody can answer it now.
+  case append(NewMessage, to: ConversationID, branch: BranchNumber?)
+  case revise(MessageID, String, ifRevision: Int)
+  case cancel(turn: MessageID, in: ConversationID)
+  case activate(BranchNumber, in: ConversationID)
 }
 
 /// How much the screens hold, so that a day of looking around costs no more than a minute.

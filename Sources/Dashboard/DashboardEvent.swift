@@ -17,6 +17,7 @@ enum DashboardEvent: Sendable {
 struct Request: Hashable, Sendable {
   enum Slot: Hashable, Sendable {
     case status, sessions, log, threads, preview, page, end, branches, detail, difference, switcher
+    case open, turn, revise, cancel, activate
   }
 
   var slot: Slot
@@ -33,6 +34,11 @@ enum Answer: Sendable {
   case detail(MessageDetail, [Revision])
   /// The parent's path and the branch's own, both from behind the fork.
   case difference(MessagePage, MessagePage)
+  case health(StoreHealth)
+  case opened(Conversation)
+  case begun(BegunTurn)
+  case written(Receipt)
+  case cancelled
   case failure(Failure)
 }
 

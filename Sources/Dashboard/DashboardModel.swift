@@ -1,10 +1,14 @@
-import ConversationModel
+public import ConversationModel
 import TerminalCanvas
 
 /// Everything the screens know. It changes in `apply`, and `Screen` draws it; nothing else is remembered.
 struct DashboardModel: Equatable {
   enum View: Int, CaseIterable, Equatable {
     case sessions = 1, health, threads, thread, events
+    /// The user's only one.
+    case chat
+
+    static let operators: [View] = [.sessions, .health, .threads, .thread, .events]
     var title: String {
       switch self {
       case .sessions: "Sessions"
@@ -12,6 +16,7 @@ struct DashboardModel: Equatable {
       case .threads: "Threads"
       case .thread: "Thread"
       case .events: "Events"
+      case .chat: "Chat"
       }
     }
   }
@@ -76,6 +81,8 @@ struct DashboardModel: Equatable {
   var isUnsettled = false
   var events = EventsState()
   var healthScroll = 0
+  /// Nil on the operators' screens.
+  var chat: ChatState?
 
   init(settings: DashboardSettings, size: Size, glyphs: Glyphs = .unicode, now: Moment) {
     self.glyphs = glyphs
@@ -84,6 +91,10 @@ struct DashboardModel: Equatable {
     self.now = now
     startedAt = now
     interval = settings.interval
+    if case .user(let user, let session, let device) = settings.audience {
+      chat = ChatState(user: user, session: session, device: device)
+      view = .chat
+    }
   }
 
   static func == (left: Self, right: Self) -> Bool {
@@ -95,7 +106,7 @@ struct DashboardModel: Equatable {
       && left.threads == right.threads && left.thread == right.thread && left.events == right.events
       && left.healthScroll == right.healthScroll && left.history == right.history
       && left.notice?.text == right.notice?.text && left.requests.keys == right.requests.keys
-      && left.settings == right.settings
+      && left.settings == right.settings && left.chat == right.chat
   }
 }
 
@@ -109,8 +120,21 @@ public struct DashboardSettings: Hashable, Sendable {
   public var interval: Int64
   /// Whether the server is this program: quitting stops it, and nothing may halt it.
   public var isServing: Bool
+  public var audience: Audience
 
-  public init(version: String, server: String, interval: Duration = .seconds(1), isServing: Bool = false) {
+  /// Whose screens they are.
+  public enum Audience: Hashable, Sendable {
+    /// They see everything, and change nothing.
+    case operators
+    /// Talks, in this session to begin with, or in the latest. The device's name is a random one: no other may have it.
+    case user(UserID, session: String?, device: String)
+  }
+
+  public init(
+    version: String, server: String, interval: Duration = .seconds(1), isServing: Bool = false,
+    audience: Audience = .operators
+  ) {
+    self.audience = audience
     self.version = version
     self.server = server
     self.isServing = isServing
@@ -125,28 +149,33 @@ extension DashboardModel {
     switch overlay {
     case .help, .difference: [.text, .always]
     case .filter, .find, .palette, .switcher, .branches: [.prompt, .always]
-    case nil: [Self.scopes(of: view), [.always, .everywhere]].flatMap { $0 }
+    case nil: chat?.focus == .composer ? [.composer, .always] : Self.scopes(of: view) + [.always, .everywhere]
     }
   }
 
   static func scopes(of view: View) -> [Scope] {
     switch view {
-    case .sessions: [.sessions, .sorted, .lists]
-    case .health: [.health]
-    case .threads: [.threads, .sorted, .lists]
-    case .thread: [.thread]
-    case .events: [.events, .lists]
+    case .sessions: [.sessions, .sorted, .lists, .operators]
+    case .health: [.health, .operators]
+    case .threads: [.threads, .sorted, .lists, .operators]
+    case .thread: [.thread, .reading, .operators]
+    case .events: [.events, .lists, .operators]
+    case .chat: [.chat, .thread]
     }
   }
 
   var isConnected: Bool { link == .connected }
+  /// Whether the open thread is on the screen.
+  var showsThread: Bool { view == .thread || view == .chat }
   /// How old the status is, in microseconds.
   var age: Int64 { max(0, now.steady - statusAt) }
   /// Whether what is shown is older than it should be.
   var isStale: Bool { status != nil && age > Bounds.staleTicks * max(interval, 1_000_000) + 500_000 }
 
-  /// Whether messages wait for a store that is down.
-  var isSpooling: Bool { (status?.store.spool?.waiting ?? 0) > 0 }
+  /// Whether messages wait for a store that is down, or may do so.
+  var isSpooling: Bool {
+    (status?.store.spool?.waiting ?? 0) > 0 || chat?.health?.warnings.isEmpty == false
+  }
 
   func isPending(_ slot: Request.Slot) -> Bool { requests[slot] != nil }
 
@@ -171,7 +200,8 @@ extension DashboardModel {
       next = min(next, isConnected ? nextProbe : nextTry)
     }
     if isConnected { next = min(next, nextPoll) }
-    if case .lost(let nextTry, _)? = thread?.live, isConnected, view == .thread { next = min(next, nextTry) }
+    if case .lost(let nextTry, _)? = thread?.live, isConnected, showsThread { next = min(next, nextTry) }
+    if isConnected, let due = chat?.nextTry, !isPending(.turn), !isPending(.open) { next = min(next, due) }
     // Whatever is overdue waits a little: a wake-up that finds nothing to do must not follow the next at once.
     return max(next, now.steady + 10_000)
   }

@@ -95,7 +95,7 @@ public final class DashboardRuntime {
       case .redraw:
         terminal.redraw()
         shown = nil
-      case .load, .attach, .detach: runner.perform(effect)
+      case .load, .attach, .detach, .typing: runner.perform(effect)
       case .quit: break
       }
     }

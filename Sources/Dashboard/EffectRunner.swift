@@ -37,6 +37,7 @@ final class EffectRunner: Sendable {
           begin(serial)
           group.addTask { await self.follow(id, since, serial) }
         case .detach: begin(0)
+        case .typing(let isTyping): following.withLock(\.connection)?.typing(isTyping)
         case .copy, .mouse, .suspend, .redraw, .quit: break
         }
       }
@@ -89,7 +90,45 @@ final class EffectRunner: Sendable {
       let request = MessagePageRequest(limit: Bounds.messagePage, .after(.position(fork)))
       let before = try await store.messages(Path(.id(id), branch: parent), request, as: principal)
       return .difference(before, try await store.messages(Path(.id(id), branch: branch), request, as: principal))
+    case .health, .open, .turn, .append, .revise, .cancel, .activate: return try await change(query)
     }
+  }
+
+  // MARK: What users want
+
+  private func change(_ query: Query) async throws(ConversationError) -> Answer {
+    switch query {
+    case .open(let user, let session):
+      let open = OpenConversation(user: user, session: .named(session))
+      let receipt = try await store.apply(.open(open), as: principal)
+      guard let conversation = receipt.conversation else { throw .noConversation }
+      return .opened(conversation)
+    case .turn(let request, let id):
+      let connection = try await connection(to: id)
+      defer { if !connection.isKept { connection.live.close() } }
+      return .begun(try await connection.live.turn(request))
+    case .cancel(let turn, let id):
+      let connection = try await connection(to: id)
+      defer { if !connection.isKept { connection.live.close() } }
+      try await connection.live.cancel(turn)
+      return .cancelled
+    case .append(let message, let id, let branch):
+      return .written(try await store.apply(.append(Append(to: id, [message], branch: branch)), as: principal))
+    case .revise(let id, let text, let revision):
+      return .written(
+        try await store.apply(.revise(Revise(id, content: text, ifRevision: revision)), as: principal))
+    case .activate(let branch, let id):
+      return .written(try await store.apply(.update(UpdateConversation(id, activeBranch: branch)), as: principal))
+    default: return .health(await store.health())
+    }
+  }
+
+  /// The connection that is followed, or another one: what was said before a thread was left is still handed over.
+  private func connection(
+    to id: ConversationID
+  ) async throws(ConversationError) -> (live: any LiveConnection, isKept: Bool) {
+    if let followed = following.withLock(\.connection), followed.start.conversation.id == id { return (followed, true) }
+    return (try await live.attach(Attach(.conversation(id)), as: principal), false)
   }
 
   // MARK: Following
@@ -115,7 +154,8 @@ final class EffectRunner: Sendable {
       guard isWanted else { return }
       mailbox.post(.live(.attached(connection.start), serial: serial))
       while let event = try await connection.next() {
-        if case .presence = event { continue }
+        // Operators see who is there elsewhere, and not every coming and going is worth a frame.
+        if case .presence = event, principal == .service { continue }
         guard mailbox.offer(.live(.event(event), serial: serial)) else {
           return mailbox.post(.live(.ended(.tooSlow), serial: serial))
         }

@@ -72,6 +72,14 @@ enum Figures {
     return "\(seconds / 86_400)d\(two(seconds / 3_600 % 24))h"
   }
 
+  /// `now`, `5m`, `3h`, `12d`: of microseconds, in the one unit that says most.
+  static func briefAge(_ microseconds: Int64) -> String {
+    let seconds = max(0, microseconds / 1_000_000)
+    if seconds < 60 { return "now" }
+    if seconds < 3_600 { return "\(seconds / 60)m" }
+    return seconds < 86_400 ? "\(seconds / 3_600)h" : "\(seconds / 86_400)d"
+  }
+
   /// Local time of day: `14:07:32`.
   static func clock(_ time: Timestamp, offset: Int) -> String {
     let seconds = floorSeconds(time) + Int64(offset)

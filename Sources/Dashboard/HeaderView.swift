@@ -38,8 +38,8 @@ extension Screen {
   /// The left side, and how many of its columns must not be taken away.
   private var leftSpans: (spans: [Span], needed: Int) {
     let name = Span("PARLEY", .heading)
-    let rest = model.isConnected ? stateSpans : linkSpans
-    let isTrouble = !model.isConnected || model.status?.state.kind != .ok
+    let rest = model.isConnected ? model.chat.map(chatSpans) ?? stateSpans : linkSpans
+    let isTrouble = !model.isConnected || (model.chat == nil ? model.status?.state.kind != .ok : model.isKeptInSpool)
     guard isTrouble, let first = rest.first else {
       // Which server it is stays too, where there is room for more than what needs an eye.
       let kept = layout.size.columns < 60 ? [name] : [name] + rest.prefix(2)
@@ -102,6 +102,15 @@ extension Screen {
         Span("  " + drawable(status.state.reasons.joined(separator: " "), glyphs: glyphs, lineEnds: .joined), .warning),
       ]
     }
+  }
+
+  /// What a user is told: where the words go, and who else is there.
+  private func chatSpans(_ chat: ChatState) -> [Span] {
+    if model.isKeptInSpool { return [Span(" !! messages are safe in the spool", .warning)] }
+    var spans = [Span("  \(model.settings.server)")]
+    let others = chat.presence.connections.count
+    if model.thread?.live == .attached, others > 1 { spans.append(Span("  \(others) devices here", .accent)) }
+    return spans
   }
 
   /// What needs an eye, as it stands there; the highest rank falls away first.
@@ -186,7 +195,7 @@ extension Screen {
       ]
     case .thread where model.thread?.needle.isEmpty == false:
       return [filter(model.thread?.needle ?? "", false)]
-    case .thread, .health: return []
+    case .thread, .health, .chat: return []
     }
   }
 }

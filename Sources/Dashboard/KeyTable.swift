@@ -10,6 +10,9 @@ enum Action: String, CaseIterable, Hashable {
   case older = "load older", follow, find, findNext = "find next", findPrevious = "find previous"
   case previousBranch = "previous branch", nextBranch = "next branch", pickBranch = "pick branch", difference
   case expand, raw, wrap, bare, write = "write"
+  case compose, send, newLine = "new line", revise = "edit", ask = "edit and ask again", regenerate
+  case previousSibling = "previous sibling", nextSibling = "next sibling"
+  case newSession = "new session", previousThread = "previous thread", nextThread = "next thread"
   case choose, complete, cancel
 }
 
@@ -18,11 +21,19 @@ enum Scope: String, CaseIterable, Hashable {
   /// Also while something is being typed.
   case always
   case everywhere
+  /// In every view of the operators' screens.
+  case operators
   /// Every list of rows.
   case lists
   /// The lists that can be ordered.
   case sorted
   case sessions, threads, thread, events, health
+  /// What operators do with a thread, who only read.
+  case reading
+  /// What users do with theirs.
+  case chat
+  /// While a message is being written.
+  case composer
   /// The help, and other texts that stand on top.
   case text
   /// While a line is being typed, with what it finds below.
@@ -54,7 +65,7 @@ struct Binding {
 /// The one table of keys: it is dispatched from, the footer and the help are made from it, and a test looks
 /// for keys that are bound twice.
 enum KeyTable {
-  static let bindings: [Binding] = always + everywhere + lists + views + thread + overlays
+  static let bindings: [Binding] = always + everywhere + operators + lists + views + thread + chat + composer + overlays
 
   /// What a key does where these scopes hold.
   static func action(of key: Key, in scopes: [Scope]) -> Action? {
@@ -69,30 +80,33 @@ enum KeyTable {
   }
 
   private static let always = [
-    Binding([.control("c")], .quit, .always, "quit, from anywhere"),
+    Binding([.control("c")], .quit, .always, "quit, from anywhere", ("quit", 5)),
     Binding([.control("z")], .suspend, .always, "back to the shell; fg returns"),
     Binding([.control("l")], .redraw, .always, "draw everything again"),
   ]
 
   private static let everywhere = [
-    Binding([.character("1")], .sessions, .everywhere, "live sessions"),
-    Binding([.character("2")], .health, .everywhere, "persistence, targets, counts"),
-    Binding([.character("3")], .threads, .everywhere, "every conversation"),
-    Binding([.character("4")], .thread, .everywhere, "the open thread"),
-    Binding([.character("5")], .events, .everywhere, "the server's log"),
-    Binding([.tab], .nextPane, .everywhere, "next pane"),
     Binding([.character("?")], .help, .everywhere, "this help", ("help", 2)),
     Binding([.character(":")], .palette, .everywhere, "palette: views and actions by name", ("command", 4)),
+    Binding([.tab], .nextPane, .everywhere, "next pane"),
     Binding([.control("k")], .switchThread, .everywhere, "switch thread by title"),
-    Binding([.control("f")], .search, .everywhere, "full-text search"),
-    Binding([.backspace], .back, .everywhere, "the view before"),
     Binding([.escape], .leave, .everywhere, "up one level"),
     Binding([.character("q")], .quit, .everywhere, "quit", ("quit", 1)),
-    Binding([.character(" ")], .pause, .everywhere, "pause: nothing changes, nothing is read", ("pause", 8)),
-    Binding([.character("+")], .faster, .everywhere, "read more often"),
-    Binding([.character("-")], .slower, .everywhere, "read less often"),
     Binding([.character("m")], .mouse, .everywhere, "mouse on or off (off: the terminal selects text)"),
-    Binding([.character("r")], .retry, .everywhere, "read again, now"),
+  ]
+
+  private static let operators = [
+    Binding([.character("1")], .sessions, .operators, "live sessions"),
+    Binding([.character("2")], .health, .operators, "persistence, targets, counts"),
+    Binding([.character("3")], .threads, .operators, "every conversation"),
+    Binding([.character("4")], .thread, .operators, "the open thread"),
+    Binding([.character("5")], .events, .operators, "the server's log"),
+    Binding([.control("f")], .search, .operators, "full-text search"),
+    Binding([.backspace], .back, .operators, "the view before"),
+    Binding([.character(" ")], .pause, .operators, "pause: nothing changes, nothing is read", ("pause", 8)),
+    Binding([.character("+")], .faster, .operators, "read more often"),
+    Binding([.character("-")], .slower, .operators, "read less often"),
+    Binding([.character("r")], .retry, .operators, "read again, now"),
   ]
 
   private static let lists = [
@@ -130,10 +144,10 @@ enum KeyTable {
     Binding([.character("L")], .older, .thread, "load older messages", ("older", 9)),
     Binding([.home, .character("g")], .first, .thread, "jump to the oldest message"),
     Binding([.end, .character("G")], .follow, .thread, "jump to the newest and follow", ("follow", 4)),
-    Binding([.enter], .expand, .thread, "whole message, or its start", ("expand", 5)),
+    Binding([.enter], .expand, .reading, "whole message, or its start", ("expand", 5)),
     Binding([.character("/")], .find, .thread, "find in the loaded messages", ("find", 7)),
-    Binding([.character("n")], .findNext, .thread, "next one found, upwards"),
-    Binding([.character("N")], .findPrevious, .thread, "the one found before, downwards"),
+    Binding([.character("n")], .findNext, .reading, "next one found, upwards"),
+    Binding([.character("N")], .findPrevious, .reading, "the one found before, downwards"),
     Binding([.character("[")], .previousBranch, .thread, "branch above in the tree"),
     Binding([.character("]")], .nextBranch, .thread, "branch below in the tree"),
     Binding([.character("B")], .pickBranch, .thread, "pick a branch", ("branch", 6)),
@@ -141,8 +155,32 @@ enum KeyTable {
     Binding([.character("o")], .raw, .thread, "the message as JSON"),
     Binding([.character("w")], .wrap, .thread, "wrap long lines, or cut them"),
     Binding([.character("v")], .bare, .thread, "bare: no frames, for copying with the mouse"),
-    Binding([.character("e"), .character("i")], .write, .thread, "why nothing can be written here"),
+    Binding([.character("e"), .character("i")], .write, .reading, "why nothing can be written here"),
     Binding([.character("y")], .copy, .thread, "copy the message's id", ("copy id", 11)),
+  ]
+
+  private static let chat = [
+    Binding([.character("i"), .enter], .compose, .chat, "write a message", ("write", 3)),
+    Binding([.character("e")], .revise, .chat, "edit the message in place; its past is kept", ("edit", 5)),
+    Binding([.character("E")], .ask, .chat, "edit the question as a branch, and ask again", ("edit and ask", 6)),
+    Binding([.character("r")], .regenerate, .chat, "another answer, as a sibling", ("another answer", 7)),
+    Binding(
+      [.character("<")], .previousSibling, .chat, "the sibling before: another text at this place", ("sibling", 8)),
+    Binding([.character(">")], .nextSibling, .chat, "the next sibling"),
+    Binding([.character("n")], .newSession, .chat, "a new session, made with its first message", ("new session", 6)),
+    Binding([.character("K")], .previousThread, .chat, "the thread above in the list"),
+    Binding([.character("J")], .nextThread, .chat, "the thread below in the list", ("thread", 9)),
+    Binding([.character("N")], .findNext, .chat, "find again, upwards"),
+  ]
+
+  private static let composer = [
+    Binding([.enter], .send, .composer, "send", ("send", 1)),
+    Binding([.alt("\n"), .control("j")], .newLine, .composer, "a new line", ("new line", 4)),
+    Binding([.escape], .leave, .composer, "stop the answer; else to the messages", ("messages", 2)),
+    Binding([.tab], .nextPane, .composer, "to the messages"),
+    Binding([.control("k")], .switchThread, .composer, "switch thread by title", ("switch thread", 3)),
+    Binding([.pageUp], .pageUp, .composer, "page up; loads older messages on the way", ("older", 6)),
+    Binding([.pageDown], .pageDown, .composer, "page down"),
   ]
 
   private static let overlays = [

@@ -29,7 +29,7 @@ struct MessageLayout {
     if message.content.isEmpty {
       return [[Span(message.status == .streaming ? "(nothing written yet)" : "(empty)", .muted)]]
     }
-    if thread.expanded.contains(message.id) || thread.isBare { return whole(message) }
+    if thread.expanded.contains(message.id) || thread.isBare || thread.isWhole { return whole(message) }
     let key = StartLines.Key(
       text: message.content, width: textWidth, isWrapped: thread.isWrapped, isASCII: glyphs.isASCII)
     return StartLines.shared.lines(key) { start(message) }

@@ -142,14 +142,19 @@ extension Screen {
 enum HelpView {
   private static let titles: [(Scope, String)] = [
     (.lists, "Lists"), (.sorted, "Sessions and threads"), (.sessions, "Sessions"), (.events, "Events"),
-    (.thread, "Thread"), (.everywhere, "Everywhere"), (.always, "Also while typing"), (.health, "Health"),
+    (.chat, "Your messages"), (.composer, "While writing"), (.thread, "Thread"), (.reading, "Reading"),
+    (.operators, "Every view"), (.everywhere, "Everywhere"), (.always, "Also while typing"), (.health, "Health"),
     (.prompt, "While typing"), (.text, "Help and differences"),
   ]
 
   /// The keys of the view first, then everything else.
   static func lines(_ view: DashboardModel.View) -> [[Span]] {
     let own = DashboardModel.scopes(of: view)
-    let ordered = titles.filter { own.contains($0.0) } + titles.filter { !own.contains($0.0) }
+    let foreign: [Scope] =
+      view == .chat
+      ? [.lists, .sorted, .sessions, .events, .reading, .operators, .health] : [.chat, .composer]
+    let offered = titles.filter { !foreign.contains($0.0) }
+    let ordered = offered.filter { own.contains($0.0) } + offered.filter { !own.contains($0.0) }
     return ordered.flatMap { scope, title -> [[Span]] in
       [[Span(title, .heading)]]
         + KeyTable.bindings.filter { $0.scope == scope }.map { binding in

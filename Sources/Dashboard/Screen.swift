@@ -20,11 +20,11 @@ struct Screen {
 
   private mutating func drawAll() {
     if layout.isTooSmall { return drawTooSmall() }
-    if model.view == .thread, let thread = model.thread, thread.isBare, model.overlay == nil {
+    if model.showsThread, let thread = model.thread, thread.isBare, model.overlay == nil {
       return drawBare(thread)
     }
     drawHeader()
-    drawTabs()
+    if model.chat == nil { drawTabs() }
     drawNote()
     drawFooter()
     drawView()
@@ -32,6 +32,7 @@ struct Screen {
   }
 
   private mutating func drawView() {
+    if let chat = model.chat { return drawChat(chat) }
     if model.status == nil, !model.isConnected { return drawConnecting() }
     switch model.view {
     case .sessions: drawSessions()
@@ -39,6 +40,7 @@ struct Screen {
     case .threads: drawThreads()
     case .thread: drawThread()
     case .events: drawEvents()
+    case .chat: break
     }
     // What is older than it should be is not to be taken for what is.
     if model.isStale || !model.isConnected, model.view != .thread {
@@ -61,6 +63,7 @@ struct Screen {
       canvas.draw(notice.text, row: 0, column: 1, in: line, style: .accent, lineEnds: .joined)
       return
     }
+    if let chat = model.chat { return drawOutbox(chat, in: line) }
     guard let alert = model.events.latestAlert else { return }
     let hint = "[5] events"
     let hasHint = line.columns >= 60
@@ -111,7 +114,8 @@ struct Screen {
       kept.remove(at: last)
     }
     // The view's own keys first, then what holds everywhere.
-    kept = kept.filter { $0.scope != .everywhere } + kept.filter { $0.scope == .everywhere }
+    let common: [Scope] = [.everywhere, .operators, .always]
+    kept = kept.filter { !common.contains($0.scope) } + common.flatMap { scope in kept.filter { $0.scope == scope } }
     var column = 1
     for binding in kept {
       column = canvas.draw(binding.footerKeys, row: 0, column: column, in: layout.footer, style: .key)
@@ -123,6 +127,9 @@ struct Screen {
   private func footerText(_ binding: Binding) -> String {
     guard let text = binding.footer?.text else { return "" }
     switch (model.overlay, binding.action) {
+    // Where q quits, that is said instead.
+    case (_, .quit) where binding.scope == .always && model.chat?.focus != .composer: return ""
+    case (nil, .leave) where model.chat != nil && model.streamingAnswer != nil: return "stop"
     case (_, .quit) where model.settings.isServing: return "stop the server"
     case (.filter, .choose): return "keep"
     case (.filter, .cancel): return "drop"

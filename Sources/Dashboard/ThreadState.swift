@@ -64,6 +64,8 @@ struct ThreadState: Equatable {
   var detail: Detail?
   var isWrapped = true
   var isBare = false
+  /// Whether every text is shown to its end.
+  var isWhole = false
   var needle = ""
 
   /// What happened while a page was being read: the page may be older.

@@ -86,7 +86,7 @@ extension Screen {
 
   // MARK: The path
 
-  private func pathTitle(_ thread: ThreadState) -> String {
+  func pathTitle(_ thread: ThreadState) -> String {
     let name = thread.title ?? "(untitled)"
     guard let branch = thread.branch.flatMap({ thread.tree[$0] }) else {
       return TextWidth.truncated(name, to: max(8, layout.pathFrame.columns - 30), glyphs: glyphs)
@@ -102,7 +102,7 @@ extension Screen {
   }
 
   /// Where in the path the screen is.
-  private func share(_ thread: ThreadState) -> [Span] {
+  func share(_ thread: ThreadState) -> [Span] {
     guard thread.isLoaded, thread.head > 0 else { return [] }
     let share = min(1, Double(thread.selected) / Double(thread.head))
     let full = max(0, min(8, Int((share * 8).rounded())))
@@ -112,7 +112,7 @@ extension Screen {
     ]
   }
 
-  private mutating func drawPath(_ thread: ThreadState, in rect: Rect) {
+  mutating func drawPath(_ thread: ThreadState, in rect: Rect) {
     if let failure = thread.failure {
       return say(failure, in: rect)
     }

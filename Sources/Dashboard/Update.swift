@@ -42,7 +42,10 @@ extension DashboardModel {
   }
 
   /// The questions with which everything begins.
-  mutating func begin() -> [DashboardEffect] { poll() }
+  mutating func begin() -> [DashboardEffect] {
+    arrangeComposer()
+    return poll()
+  }
 
   // MARK: Time
 
@@ -58,7 +61,7 @@ extension DashboardModel {
       } else if now.steady >= nextProbe, !isPending(.status) {
         effects.append(probe())
       }
-      effects += reattach()
+      effects += reattach() + handOver()
     }
     return effects
   }
@@ -80,7 +83,7 @@ extension DashboardModel {
   mutating func probe() -> DashboardEffect {
     lastTry = now.steady
     nextProbe = now.steady + min(interval, Bounds.probe)
-    return ask(.status, .status)
+    return ask(chat == nil ? .status : .health, .status)
   }
 
   /// Reads everything that the view shows, if it is not being read already.
@@ -91,6 +94,7 @@ extension DashboardModel {
     var effects: [DashboardEffect] = []
     if !isPending(.status) { effects.append(probe()) }
     guard isConnected else { return effects }
+    if chat != nil { return effects + pollThreads() + pollEnd() }
     if view == .sessions || !sessions.isLoaded, !isPending(.sessions) { effects.append(ask(.sessions, .sessions)) }
     if !isPending(.log) { effects.append(ask(.log(since: events.last), .log)) }
     if view == .threads { effects += pollThreads() }
@@ -109,7 +113,7 @@ extension DashboardModel {
     if !failure.isOutage {
       link = .refused(failure)
       nextTry = now.steady + 5_000_000
-    } else if status == nil {
+    } else if status == nil, chat?.health == nil {
       link = .connecting(failure)
     } else {
       link = .lost(failure)
@@ -117,6 +121,7 @@ extension DashboardModel {
     if thread != nil, thread?.live != .off { thread?.live = .lost(nextTry: now.steady, attempts: 0) }
     thread?.loading = nil
     threads.loading = nil
+    chat?.keepForLater(at: now.steady)
     return thread?.live == .off ? [] : [.detach]
   }
 
@@ -140,6 +145,7 @@ extension DashboardModel {
     case .thread:
       guard let thread else { return [] }
       return thread.isLoaded && thread.failure == nil ? reattach() : loadThread(.latest)
+    case .chat: return refreshChat()
     }
   }
 
@@ -150,7 +156,7 @@ extension DashboardModel {
       return isPending(.status) ? [] : [probe()]
     }
     threads.failure = nil
-    if view == .thread, thread?.failure != nil {
+    if showsThread, thread?.failure != nil {
       thread?.failure = nil
       return loadThread(.latest)
     }

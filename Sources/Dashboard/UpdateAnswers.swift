@@ -8,13 +8,17 @@ extension DashboardModel {
       if requests[.status]?.number == request.number { requests[.status] = nil }
       return take(status)
     }
+    if request.slot == .status, case .health(let health) = answer {
+      if requests[.status]?.number == request.number { requests[.status] = nil }
+      return take(health)
+    }
     guard requests[request.slot]?.number == request.number else { return [] }
     requests[request.slot] = nil
     switch (request.slot, answer) {
     case (.status, .failure(let failure)): return lose(failure)
     case (_, .failure(let failure)):
       fail(request.slot, failure)
-      return []
+      return handOver()
     case (.sessions, .sessions(let found, let isPart)):
       sessions.take(found, isPart: isPart, height: layout.listHeight(.sessions))
       return loadPreview()
@@ -29,6 +33,9 @@ extension DashboardModel {
       sessions.preview?.failure = nil
       return loadPreview()
     case (.page, .page(let page)): return takePage(page)
+    case (.open, .opened(let conversation)): return takeOpened(conversation)
+    case (.turn, .begun(let begun)): return takeBegun(begun)
+    case (.turn, .written(let receipt)): return takeSaved(receipt)
     case (.end, .page(let page)):
       takeEnd(page)
       return []
@@ -83,6 +90,9 @@ extension DashboardModel {
       }
     // The last two are asked again soon, and what was read before stays.
     case .status, .switcher, .end: break
+    case .turn: failTurn(failure)
+    case .open: failOpening(failure)
+    case .revise, .cancel, .activate: say(failure.message)
     }
   }
 
@@ -109,6 +119,7 @@ extension DashboardModel {
   // MARK: Threads
 
   mutating func pollThreads() -> [DashboardEffect] {
+    if let chat, !layout.hasThreadList, !chat.isStarting { return [] }
     let visible = threads.cursor.visible(count: threads.rows.count, height: layout.listHeight(.threads))
     // Only at the top, where new activity shows; further down the rows would move under the reader's eyes.
     guard visible.lowerBound == 0, threads.pages.count <= 1, now.steady - threads.readAt >= 2_000_000 else { return [] }
@@ -133,12 +144,12 @@ extension DashboardModel {
       return loadThreads(from: nil)
     }
     threads.take(page, at: cursor, time: now.steady, height: layout.listHeight(.threads))
-    return loadMissingThreads()
+    return loadMissingThreads() + takeThreadList()
   }
 
   /// Reads on where the screen ends, or where pages were dropped.
   mutating func loadMissingThreads() -> [DashboardEffect] {
-    guard view == .threads, threads.isLoaded, threads.loading == nil, threads.failure == nil,
+    guard view == .threads || view == .chat, threads.isLoaded, threads.loading == nil, threads.failure == nil,
       let cursor = threads.missing(height: layout.listHeight(.threads))
     else { return [] }
     return loadThreads(from: cursor)

@@ -13,7 +13,7 @@ extension DashboardModel {
     default: break
     }
     if overlay == nil {
-      guard let action = KeyTable.action(of: key, in: scopes) else { return [] }
+      guard let action = KeyTable.action(of: key, in: scopes) else { return compose(key) }
       notice = nil
       return perform(action)
     }
@@ -26,6 +26,7 @@ extension DashboardModel {
     threads.arrange(height: layout.listHeight(.threads))
     events.arrange(height: layout.listHeight(.events))
     scrollHealth(by: 0)
+    arrangeComposer()
     settleThread()
     return loadPreview() + loadMissingThreads()
   }
@@ -34,6 +35,7 @@ extension DashboardModel {
 
   /// Does what a key, or a name in the palette, asks for.
   mutating func perform(_ action: Action) -> [DashboardEffect] {
+    if chat != nil, let effects = performInChat(action) { return effects }
     switch action {
     case .sessions: return go(to: .sessions)
     case .health: return go(to: .health)
@@ -81,7 +83,10 @@ extension DashboardModel {
     case .wrap, .bare: toggleText(action)
     case .write: say("These screens only read.")
     case .choose, .complete, .cancel: break
-    default: return view == .thread ? moveInThread(action) : moveInList(action)
+    case .compose, .send, .newLine, .revise, .ask, .regenerate, .previousSibling, .nextSibling, .newSession,
+      .previousThread, .nextThread:
+      break
+    default: return showsThread ? moveInThread(action) : moveInList(action)
     }
     return []
   }
@@ -116,11 +121,11 @@ extension DashboardModel {
 
   /// First what narrows the view goes, then the view.
   private mutating func leave() -> [DashboardEffect] {
-    if thread?.isBare == true, view == .thread {
+    if thread?.isBare == true, showsThread {
       toggleText(.bare)
       return []
     }
-    if view == .thread, thread?.needle.isEmpty == false {
+    if showsThread, thread?.needle.isEmpty == false {
       thread?.needle = ""
       return []
     }
@@ -165,6 +170,7 @@ extension DashboardModel {
 
   private mutating func click(_ point: Point) -> [DashboardEffect] {
     guard overlay == nil else { return [] }
+    if chat != nil { return clickInChat(point) }
     if point.row == layout.tabs.row {
       for tab in Layout.tabSpans where (tab.column - 1..<tab.column + tab.text.count + 1).contains(point.column) {
         return go(to: tab.view)
@@ -176,13 +182,17 @@ extension DashboardModel {
       if layout.branches.contains(point) {
         return show(branchAt: (thread?.branchCursor.top ?? 0) + point.row - layout.branches.row - 1)
       }
-      guard let viewport, let open = thread else { return [] }
-      let row = point.row - layout.path(isBare: open.isBare).row
-      guard row >= 0, row < viewport.height else { return [] }
-      return selectMessage(viewport.moved(open.anchor, by: row).position)
+      return clickPath(point)
     }
     let row = point.row - layout.listTop
     guard row >= 0, row < layout.listHeight(view), view != .health else { return [] }
     return selectRow(cursor.top + row)
+  }
+
+  mutating func clickPath(_ point: Point) -> [DashboardEffect] {
+    guard let viewport, let open = thread else { return [] }
+    let row = point.row - layout.path(isBare: open.isBare).row
+    guard row >= 0, row < viewport.height else { return [] }
+    return selectMessage(viewport.moved(open.anchor, by: row).position)
   }
 }

@@ -43,7 +43,7 @@ extension DashboardModel {
 
   mutating func scroll(by rows: Int) -> [DashboardEffect] {
     switch view {
-    case .thread: return scrollThread(by: rows)
+    case .thread, .chat: return scrollThread(by: rows)
     case .health:
       scrollHealth(by: rows)
       return []
@@ -172,7 +172,7 @@ extension DashboardModel {
     case .sessions: sessions.filter.text
     case .threads: threads.filter.text
     case .events: events.filter.text
-    case .thread, .health: ""
+    case .thread, .health, .chat: ""
     }
   }
 

@@ -3,7 +3,7 @@ import ConversationModel
 extension DashboardModel {
   /// Follows the open thread if that is due: it is on the screen, and no connection is there.
   mutating func reattach() -> [DashboardEffect] {
-    guard isConnected, view == .thread, let open = thread, open.isLoaded, open.failure == nil else { return [] }
+    guard isConnected, showsThread, let open = thread, open.isLoaded, open.failure == nil else { return [] }
     switch open.live {
     case .attaching, .attached: return []
     case .lost(let nextTry, _) where now.steady < nextTry: return []
@@ -32,6 +32,7 @@ extension DashboardModel {
     switch news {
     case .attached(let start):
       thread?.live = .attached
+      chat?.presence = start.presence
       thread?.conversation = start.conversation
       thread?.title = start.conversation.title
       switch start.content {
@@ -50,7 +51,9 @@ extension DashboardModel {
       thread?.version = max(known, version)
       isUnsettled = true
       return []
-    case .event(.presence): return []
+    case .event(.presence(let presence)):
+      chat?.presence = presence
+      return []
     case .event(.stored(let delivery)):
       // Its row comes as a change. Under another id it would stand there twice.
       thread?.window.settle(delivery.spooledID)
@@ -63,7 +66,12 @@ extension DashboardModel {
       thread?.window.write(turn, text, behind: offset)
       return []
     // The change that comes with an answer's end has all of it.
-    case .event(.tool), .event(.done): return []
+    case .event(.done(_, _, let failure)):
+      if chat != nil, let failure { say("The answer ended early: \(failure.message)") }
+      return []
+    case .event(.tool(_, let use)):
+      if chat != nil { say("The assistant used \(use.name).") }
+      return []
     case .event(.resync(let version)):
       thread?.version = version
       return reload()

@@ -22,11 +22,12 @@ extension DashboardModel {
       thread = ThreadState(id, title: title, user: user, sessionID: sessionID)
       thread?.isWrapped = isWrapped
       thread?.isBare = isBare
-      effects += go(to: .thread)
+      thread?.isWhole = chat != nil
+      if chat == nil { effects += go(to: .thread) }
       if isConnected { effects += loadThread(.latest) }
       return effects
     }
-    return go(to: .thread)
+    return chat == nil ? go(to: .thread) : []
   }
 
   /// Reads a part of the path; the tree too, unless it is held.

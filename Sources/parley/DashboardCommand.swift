@@ -47,17 +47,18 @@ struct DashboardCommand: AsyncParsableCommand {
 
   func run() async throws {
     let settings = try await Settings(flags)
-    let address = try server ?? Self.url(of: settings.listenAddress())
+    let address = try server ?? ServerAddress.url(of: settings.listenAddress())
     let token = try token(for: address, settings)
     let remote = try RemoteStore(
       server: address, configuration: .init(answerSeconds: 10, client: "parley dashboard")
     ) { _ in token }
-    let parts = address.split(separator: "/", maxSplits: 2)
     let shown = DashboardSettings(
-      version: Parley.version, server: String(parts.last ?? ""), interval: .milliseconds(Int(interval * 1_000)))
+      version: Parley.version, server: ServerAddress.shown(address), interval: .milliseconds(Int(interval * 1_000)))
     if json { return try await printStatus(of: remote) }
     if once { return try await printSessions(of: remote, shown) }
-    try await Self.show(remote, shown, ColorPreference(rawValue: color) ?? .auto)
+    try await RemoteScreens.show(
+      remote, as: .service, shown, colors: ColorPreference(rawValue: color) ?? .auto,
+      otherwise: "parley dashboard --once prints lines instead.")
   }
 
   private func printStatus(of remote: RemoteStore) async throws {
@@ -77,53 +78,13 @@ struct DashboardCommand: AsyncParsableCommand {
     print(text, terminator: "")
   }
 
-  /// Owns the terminal on the main thread until somebody quits.
-  ///
-  /// - Throws: `.usage` where there is no terminal to draw on.
-  @MainActor
-  private static func show(
-    _ remote: RemoteStore, _ settings: DashboardSettings, _ colors: ColorPreference
-  ) async throws {
-    let terminal: NcursesTerminal
-    do {
-      terminal = try NcursesTerminal(.init(colors: colors, environment: processEnvironment()))
-    } catch {
-      throw CommandFailure(.usage, "\(error) parley dashboard --once prints lines instead.")
-    }
-    _ = await DashboardRuntime(store: remote, live: remote, settings: settings, terminal: terminal).run()
-  }
-
-  private static func url(of listen: (host: String, port: Int)) -> String {
-    // An address that stands for all of the machine's is none to connect to.
-    let host = ["0.0.0.0", "::"].contains(listen.host) ? "127.0.0.1" : listen.host
-    return "http://\(host.contains(":") ? "[\(host)]" : host):\(listen.port)"
-  }
-
   /// - Throws: `.configuration` if the data directory's key would leave this machine.
   private func token(for address: String, _ settings: Settings) throws -> String {
     if let tokenFile { return try DataDirectory.existingKey(file: tokenFile) }
-    guard Self.isLoopback(address) else {
+    guard ServerAddress.isLoopback(address) else {
       throw CommandFailure(
         .configuration, "The server is not on this machine: name a token for it with --token-file.")
     }
     return try DataDirectory.existingKey(file: settings.dataDirectory + "/service.key")
-  }
-
-  private static func isLoopback(_ address: String) -> Bool {
-    let parts = address.split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false)
-    guard parts.count >= 3, parts[0].hasSuffix(":"), parts[1].isEmpty else { return false }
-    let authority = parts[2].prefix { $0 != "?" && $0 != "#" }
-    guard !authority.contains("@") else { return false }
-    let host = authority.hasPrefix("[") ? authority.dropFirst().prefix { $0 != "]" } : authority.prefix { $0 != ":" }
-    if host == "localhost" || host == "::1" { return true }
-    var parsed = in_addr()
-    return inet_pton(AF_INET, String(host), &parsed) == 1 && UInt32(bigEndian: parsed.s_addr) >> 24 == 127
-  }
-}
-
-/// The variables that the terminal's looks depend on.
-func processEnvironment() -> [String: String] {
-  ["TERM", "NO_COLOR", "TMUX"].reduce(into: [:]) { variables, name in
-    variables[name] = getenv(name).map { String(cString: $0) }
   }
 }

@@ -1,5 +1,7 @@
+import ConversationModel
 import ConversationServer
 import Glibc
+import StoreSQL
 import StoreSQLite
 
 /// The directory that holds a server's own files: the lock, the secret, the keys and, unless the
@@ -59,6 +61,19 @@ struct DataDirectory {
           + "\(Credentials.minimumKeyBytes) each, and the two must differ. A key file that is removed is made again.")
     }
     return credentials
+  }
+
+  /// Who talks from this machine without saying who they are; made on the first use.
+  func chatUser() throws -> UserID {
+    let file = "chat.user"
+    let bytes = try readOrMake(file) {
+      var random = SystemRandomNumberGenerator()
+      return UserID(at: StoreEnvironment.system.now(), random: (random.next(), random.next())).description
+    }
+    guard let user = UserID(String(decoding: bytes, as: UTF8.self)) else {
+      throw CommandFailure(.configuration, "The file \(path)/\(file) holds no UUID; remove it, or say --user.")
+    }
+    return user
   }
 
   /// The bytes that sign tokens, from a given file or this directory's own.

@@ -21,7 +21,7 @@ import Testing
 
   @Test func `the keys of the views lead there`() {
     var bench = Bench()
-    for view in DashboardModel.View.allCases where view != .thread {
+    for view in DashboardModel.View.operators where view != .thread {
       bench.press(.character(Character("\(view.rawValue)")))
       #expect(bench.model.view == view)
     }
@@ -201,7 +201,7 @@ extension String {
 }
 
 /// The same numbers for the same seed: SplitMix64.
-private struct Random: RandomNumberGenerator {
+struct Random: RandomNumberGenerator {
   var state: UInt64
 
   init(seed: UInt64) { state = seed }

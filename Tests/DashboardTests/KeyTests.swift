@@ -8,14 +8,14 @@ import Testing
   /// Where a scope's keys can be pressed, with something to press them at.
   private static func play(_ scope: Scope) -> [Play] {
     switch scope {
-    case .lists, .sorted, .everywhere, .always, .sessions:
+    case .lists, .sorted, .everywhere, .operators, .always, .sessions:
       var second = Play.begun()
       second.play(.character("j"), .character("j"), .character("/"))
       second.type("a")
       second.play(.enter, .character("2"), .character("1"))
       return [Play.begun(80, 24), second, Play.inThread()]
     case .threads: return [Play.begun()]
-    case .thread:
+    case .thread, .reading:
       var higher = Play.inThread()
       higher.play(.character("/"))
       higher.type("branch")
@@ -23,6 +23,26 @@ import Testing
       var trunk = Play.inThread()
       trunk.play(.character("["))
       return [Play.inThread(), higher, trunk]
+    case .chat:
+      var path = Play.chat()
+      path.play(.escape)
+      var answer = path
+      answer.play(.character("k"), .character("k"))
+      var searched = path
+      searched.play(.character("/"))
+      searched.type("branch")
+      searched.play(.enter)
+      var fork = path
+      for _ in 0..<6 { fork.play(.character("k")) }
+      var second = path
+      second.play(.character("J"))
+      return [path, answer, searched, fork, second]
+    case .composer:
+      var play = Play.chat()
+      play.write("some words")
+      var higher = play
+      higher.play(.pageUp)
+      return [play, higher]
     case .events:
       var play = Play.begun()
       play.play(.character("5"))

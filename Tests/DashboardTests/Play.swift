@@ -11,8 +11,11 @@ struct Play {
   /// What was wanted since the last key, tick or answer of the test.
   var effects: [DashboardEffect] = []
 
-  init(_ columns: Int = 120, _ rows: Int = 36, glyphs: Glyphs = .unicode, world: Warehouse = Warehouse()) {
-    let settings = DashboardSettings(version: "0.1.0", server: "127.0.0.1:7275")
+  init(
+    _ columns: Int = 120, _ rows: Int = 36, glyphs: Glyphs = .unicode, world: Warehouse = Warehouse(),
+    audience: DashboardSettings.Audience = .operators
+  ) {
+    let settings = DashboardSettings(version: "0.1.0", server: "127.0.0.1:7275", audience: audience)
     model = DashboardModel(settings: settings, size: Size(rows: rows, columns: columns), glyphs: glyphs, now: moment)
     self.world = world
   }
@@ -25,6 +28,24 @@ struct Play {
     play.begin()
     play.settle()
     return play
+  }
+
+  /// The user's screen, with the latest thread open.
+  static func chat(
+    _ columns: Int = 120, _ rows: Int = 36, glyphs: Glyphs = .unicode, world: Warehouse = .ofUser(),
+    session: String? = nil
+  ) -> Play {
+    var play = Play(
+      columns, rows, glyphs: glyphs, world: world,
+      audience: .user(world.conversation.userID, session: session, device: "d1"))
+    play.begin()
+    play.settle()
+    return play
+  }
+
+  /// Types into whatever has the keys.
+  mutating func write(_ text: String) {
+    for character in text { play(character == "\n" ? .alt("\n") : .character(character)) }
   }
 
   mutating func begin() { effects = model.begin() }

@@ -26,6 +26,8 @@ struct Warehouse {
   var spooled: [Message] = []
   /// Whether pages come from the server's memory.
   var isRemembered = false
+  /// What a server says of itself while messages are taken.
+  var warnings: [String] = []
   /// Instead of an answer.
   var failures: [Request.Slot: Failure] = [:]
 
@@ -55,6 +57,12 @@ struct Warehouse {
         Revision(number: $0, content: "Earlier text \($0)", metadata: .emptyObject, replacedAt: Warehouse.ago(4_000))
       }
       return .detail(MessageDetail(message: message, siblings: []), revisions)
+    case .health: return .health(StoreHealth(warnings: warnings))
+    case .open: return .opened(conversation)
+    case .turn(let request, _): return .begun(begun(request))
+    case .append(let message, _, _): return .written(Self.kept(message))
+    case .revise, .activate: return .written(Receipt(version: conversation.version + 1))
+    case .cancel: return .cancelled
     case .difference(let id, let branch, let parent, let fork):
       return .difference(
         page(id, parent, .after(.position(fork)), 50), page(id, branch, .after(.position(fork)), 50))
@@ -91,6 +99,43 @@ struct Warehouse {
 }
 
 extension Warehouse {
+  /// The threads of one user, the open one first.
+  static func ofUser() -> Warehouse {
+    var world = Warehouse()
+    world.threads = world.threads.map { thread in
+      var own = thread
+      own.userID = world.conversation.userID
+      return own
+    }
+    world.threads.insert(world.conversation, at: 0)
+    return world
+  }
+
+  /// A question and the place of its answer, on the branch that the request makes or goes on with.
+  func begun(_ request: TurnRequest) -> BegunTurn {
+    let head = path(1).count
+    let (branch, first): (BranchNumber, Position) =
+      switch request {
+      case .ask: (1, head + 1)
+      case .edit, .regenerate: (3, 30)
+      }
+    var messages = [Self.message(branch, first)]
+    if case .ask(let question, _, _) = request { messages[0].content = question.content }
+    if case .regenerate = request {} else { messages.append(Self.message(branch, first + 1)) }
+    messages[0].role = .user
+    messages[messages.count - 1].role = .assistant
+    messages[messages.count - 1].status = .streaming
+    messages[messages.count - 1].content = ""
+    let made = branches.first { $0.number == branch }
+    return BegunTurn(
+      turn: messages[messages.count - 1].id,
+      receipt: Receipt(messages: messages, branch: branch == 1 ? nil : made, version: conversation.version + 1))
+  }
+
+  private static func kept(_ message: NewMessage) -> Receipt {
+    Receipt(messages: [spooled(77, message.role, message.content)], version: nil, durability: .spooled)
+  }
+
   /// The store goes down, as a server tells it.
   mutating func fail(waiting: Int) {
     status = Self.status(

@@ -14,76 +14,25 @@ from pathlib import Path
 from typing import Any
 
 import pexpect
-import pyte
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from harness import Native, Server, binary, new_user
+from screens import LEAVE, Terminal
 
-ENTER, LEAVE = b"\x1b[?1049h", b"\x1b[?1049l"
 HOSTILE = "\u202eevil \x1b[31mred"
 
 
-class Screen:
+class Screen(Terminal):
     """The dashboard in a terminal of its own: of a server that runs, or with one in the same program."""
 
     def __init__(
         self, server: Server, *flags: str, rows: int = 36, columns: int = 120, serves: bool = False, **names: str
     ) -> None:
-        self.written = b""
-        self.screen = pyte.Screen(columns, rows)
-        self._stream = pyte.ByteStream(self.screen)
-        environment = {"PATH": os.environ["PATH"], "TERM": "xterm-256color", "LANG": "C.UTF-8", **names}
         address = ["--listen", f"127.0.0.1:{server.port}"] if serves else ["--server", f"http://127.0.0.1:{server.port}"]
         command = ["serve", "--dashboard"] if serves else ["dashboard"]
-        self.child = pexpect.spawn(
-            binary(), [*command, "--data", str(server.data), *address, *flags],
-            env=environment, dimensions=(rows, columns), timeout=10)
-        self.child.delaybeforesend = None
-
-    def __enter__(self) -> Screen:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.child.close(force=True)
-
-    @property
-    def text(self) -> str:
-        rows = (self.screen.buffer[row] for row in range(self.screen.lines))
-        return "\n".join("".join(row[column].data for column in range(self.screen.columns)) for row in rows)
-
-    def shows(self, text: str, seconds: float = 15) -> None:
-        """Reads until the screen shows the text."""
-        deadline = time.monotonic() + seconds
-        while text not in self.text:
-            assert time.monotonic() < deadline, f"no {text!r} in:\n{self.text}"
-            try:
-                self.read(0.2)
-            except pexpect.TIMEOUT:
-                continue
-
-    def read(self, seconds: float) -> None:
-        came = self.child.read_nonblocking(65_536, timeout=seconds)
-        self.written += came
-        self._stream.feed(came)
-
-    def press(self, keys: str) -> None:
-        self.child.send(keys)
-
-    def ended(self) -> int:
-        """Reads to the end; returns the exit code, or minus the signal."""
-        while True:
-            try:
-                self.read(10)
-            except pexpect.EOF:
-                break
-        self.child.wait()
-        return self.child.exitstatus if self.child.signalstatus is None else -self.child.signalstatus
-
-    def left_clean(self) -> bool:
-        tail = self.written[self.written.rindex(LEAVE):]
-        return self.written.count(ENTER) == self.written.count(LEAVE) == 1 and b"\x1b[?25l" not in tail
+        super().__init__(*command, "--data", str(server.data), *address, *flags, rows=rows, columns=columns, **names)
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ struct Demo: AsyncParsableCommand {
     let log = try ServerLog(settings, writes: ServerScreens.logHasPlace)
     let storePath = try settings.storePath()
     let travellers = (0..<users).map { DemoTraveller($0, seed: Self.seed) }
-    let sessions = try await DemoHistory(of: travellers, seed: Self.seed, now: StoreEnvironment.system.now())
+    let sessions = try await DemoHistory(travellers: travellers, seed: Self.seed, now: StoreEnvironment.system.now())
       .write(to: storePath)
     let ledger = DemoLedger()
     let host = try await ServerHost(settings, answering: Self.assistant, log: log)

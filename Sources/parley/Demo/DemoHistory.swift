@@ -6,17 +6,13 @@ import Synchronization
 /// What was said before a demo begins, so that its first screens have something to show: trips of the last weeks from
 /// end to end, and the beginnings of those that go on.
 ///
-/// It goes through the store like everything else; only its clock is another one.
+/// It goes through the store like everything else; only that each session has a clock of its own. So all can be told at
+/// the same time, which takes as many syncs as the longest of them has changes.
 struct DemoHistory {
-  private let travellers: [DemoTraveller]
-  private let clock: HistoryClock
-  private let seed: UInt64
-
-  /// - Parameter now: When the history ends.
-  init(of travellers: [DemoTraveller], seed: UInt64, now: Timestamp) {
-    (self.travellers, self.seed) = (travellers, seed)
-    clock = HistoryClock(now: now, random: DemoRandom(seed: seed))
-  }
+  let travellers: [DemoTraveller]
+  let seed: UInt64
+  /// When it ends.
+  let now: Timestamp
 
   /// How a session stands.
   struct Session: Sendable {
@@ -33,51 +29,42 @@ struct DemoHistory {
 
   /// Trips of each traveller that are over.
   private static let pastTrips = 2
-  /// When the groups of them took place, oldest first.
-  private static let hoursAgo = [463, 295, 152, 77, 26]
+  private static let pastSeconds = 80_000.0...1_700_000
+  /// Some minutes more than the beginning of a session takes.
+  private static let presentSeconds = 800.0...3_000
 
   /// Writes it into a store that is empty.
   ///
   /// - Returns: The sessions that go on.
   func write(to path: String) async throws -> [Session] {
-    let random = Mutex(SystemRandomNumberGenerator())
-    let driver = try OpenStore(path: path, access: .owner).driver
-    defer { driver.close() }
-    let store = SQLStore(
-      driver,
-      environment: StoreEnvironment(
-        now: clock.now, random: { random.withLock { ($0.next(), $0.next()) } }))
-    _ = try await store.migrate()
-
-    let past = travellers.flatMap { traveller in (0..<Self.pastTrips).map { (traveller, $0) } }
-    let groupSize = (past.count + Self.hoursAgo.count - 1) / Self.hoursAgo.count
-    for (group, hours) in Self.hoursAgo.enumerated() {
-      clock.set(secondsAgo: hours * 3_600)
-      let members = past.dropFirst(group * groupSize).prefix(groupSize)
-      _ = try await all(members) { try await tell(to: store, $0, trip: $1, exchanges: .max) }
-    }
-    let present = travellers.flatMap { traveller in
-      (0..<traveller.sessions).map { (traveller, Self.pastTrips + $0) }
-    }
-    clock.set(secondsAgo: present.count * 120)
-    return try await all(present) { try await tell(to: store, $0, trip: $1, exchanges: 1 + $1 % 2) }
-  }
-
-  /// Told at the same time, because what arrives together is stored together.
-  private func all(
-    _ sessions: some Collection<(DemoTraveller, Int)>,
-    _ tell: @escaping @Sendable (DemoTraveller, Int) async throws -> Session
-  ) async throws -> [Session] {
-    try await withThrowingTaskGroup(of: Session.self) { group in
-      for (traveller, trip) in sessions { group.addTask { try await tell(traveller, trip) } }
-      return try await group.reduce(into: []) { $0.append($1) }
+    let open = try OpenStore(path: path, access: .owner)
+    defer { open.driver.close() }
+    _ = try await open.store.migrate()
+    return try await withThrowingTaskGroup(of: Session?.self) { group in
+      for traveller in travellers {
+        for trip in 0..<Self.pastTrips + traveller.sessions {
+          let isOver = trip < Self.pastTrips
+          var random = DemoRandom(seed: seed ^ traveller.user.low, trip)
+          let ago = Double.random(in: isOver ? Self.pastSeconds : Self.presentSeconds, using: &random)
+          let clock = HistoryClock(secondsAgo: ago, end: now, random: random)
+          let store = SQLStore(open.driver, environment: clock.environment)
+          group.addTask {
+            let session = try await tell(
+              to: store, traveller, trip: trip, exchanges: isOver ? .max : 1 + trip % 2, random)
+            return isOver ? nil : session
+          }
+        }
+      }
+      return try await group.reduce(into: []) { sessions, session in
+        if let session { sessions.append(session) }
+      }
     }
   }
 
   private func tell(
-    to store: some Store, _ traveller: DemoTraveller, trip: Int, exchanges: Int
+    to store: some Store, _ traveller: DemoTraveller, trip: Int, exchanges: Int, _ random: DemoRandom
   ) async throws -> Session {
-    var random = DemoRandom(seed: seed ^ traveller.user.low, trip)
+    var random = random
     let principal = Principal.user(traveller.user)
     let plan = traveller.plan(trip)
     guard let opened = try await store.apply(.open(traveller.opening(of: plan)), as: principal).conversation else {
@@ -92,7 +79,7 @@ struct DemoHistory {
       return receipt.messages.map(\.id)
     }
     for exchange in plan.trip.exchanges.prefix(exchanges) {
-      // Together, because an answer comes at once, and this clock stands still for nobody.
+      // Together, because an answer comes at once, and this clock waits for nobody.
       let said = try await say([Self.message(.user, exchange.question), Self.message(.assistant, exchange.answer)])
       if let corrected = exchange.corrected {
         _ = try await store.apply(.revise(Revise(said[0], content: corrected)), as: principal)
@@ -131,19 +118,18 @@ private final class HistoryClock: Sendable {
 
   private let end: Timestamp
   private let state: Mutex<State>
-  /// Seconds between two messages of all conversations together.
-  private static let seconds = 3.0...38.0
+  /// Seconds from one message to the next: somebody reads and thinks.
+  private static let seconds = 15.0...110
 
-  init(now: Timestamp, random: DemoRandom) {
-    end = now
-    state = Mutex(State(time: now, random: random))
+  init(secondsAgo seconds: Double, end: Timestamp, random: DemoRandom) {
+    self.end = end
+    let start = Timestamp(microseconds: end.microseconds - Int64(seconds * 1_000_000))
+    state = Mutex(State(time: start, random: random))
   }
 
-  func set(secondsAgo seconds: Int) {
-    state.withLock { $0.time = Timestamp(microseconds: end.microseconds - Int64(seconds) * 1_000_000) }
-  }
+  var environment: StoreEnvironment { StoreEnvironment(now: { self.now() }, random: StoreEnvironment.system.random) }
 
-  @Sendable func now() -> Timestamp {
+  private func now() -> Timestamp {
     state.withLock { state in
       let step = Int64(Double.random(in: Self.seconds, using: &state.random) * 1_000_000)
       state.time = min(end, Timestamp(microseconds: state.time.microseconds + step))
