@@ -32,7 +32,14 @@ final class ListeningPlace: Sendable {
   /// Waits until the server listens; nil if it ended before, or this task was cancelled.
   ///
   /// - Returns: `HOST:PORT`.
-  func address() async -> String? {
+  func address() async -> String? { await knownPort().map(named) }
+
+  /// The same for clients on this machine.
+  ///
+  /// - Returns: `http://HOST:PORT`.
+  func url() async -> String? { await knownPort().map { ServerAddress.url(of: (host, $0)) } }
+
+  private func knownPort() async -> Int? {
     let (end, isReady) = AsyncStream.makeStream(of: Never.self)
     let waits = state.withLock { state in
       guard state.port == nil, !state.isOver else { return false }
@@ -40,7 +47,7 @@ final class ListeningPlace: Sendable {
       return true
     }
     if waits { for await _ in end {} }
-    return state.withLock { $0.port }.map(named)
+    return state.withLock { $0.port }
   }
 
   private func change(_ body: (inout State) -> Void) {

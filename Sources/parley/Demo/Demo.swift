@@ -84,8 +84,8 @@ struct Demo: AsyncParsableCommand {
         random: DemoRandom(seed: Self.seed))
       let traffic = DemoTraffic(
         host: host, sessions: sessions, ledger: ledger, outages: calm ? nil : outages, seconds: seconds, seed: Self.seed
-      ) { [noDashboard] address in
-        if noDashboard { Self.tell(address, directory, travellers) }
+      ) { [noDashboard] url in
+        if noDashboard { Self.tell(url, directory, travellers) }
       }
       let services = host.services(signals: [], with: traffic, graceSeconds: Self.graceSeconds)
       try await host.run {
@@ -102,9 +102,9 @@ struct Demo: AsyncParsableCommand {
   }
 
   /// How to look at it, for whoever has no dashboard on it.
-  private static func tell(_ address: String, _ directory: String, _ travellers: [DemoTraveller]) {
-    let place = "--data \(directory) --server http://\(address)"
-    print("demo: \(travellers.count) users on http://\(address), until Ctrl-C")
+  private static func tell(_ url: String, _ directory: String, _ travellers: [DemoTraveller]) {
+    let place = "--data \(directory) --server \(url)"
+    print("demo: \(travellers.count) users on \(url), until Ctrl-C")
     print("  parley dashboard \(place)")
     if let user = travellers.first?.user { print("  parley chat \(place) --user \(user)") }
     fflush(nil)

@@ -18,7 +18,7 @@ struct DemoTraffic: Service {
   let seconds: Double?
   let seed: UInt64
   /// Told once where the server is.
-  let onListening: @Sendable (_ address: String) -> Void
+  let onListening: @Sendable (_ url: String) -> Void
 
   /// Seconds that a token of a device is good for.
   private static let tokenSeconds = 30 * 86_400
@@ -26,9 +26,9 @@ struct DemoTraffic: Service {
   private static let settlingSeconds = 10
 
   func run() async throws {
-    guard let address = await host.place.address() else { return }
-    onListening(address)
-    let remotes = try await remotes(at: address)
+    guard let url = await host.place.url() else { return }
+    onListening(url)
+    let remotes = try await remotes(at: url)
     await cancelWhenGracefulShutdown {
       await withTaskGroup { group in
         group.addTask { await live(remotes) }
@@ -60,14 +60,14 @@ struct DemoTraffic: Service {
   private typealias Remotes = [UserID: [RemoteStore]]
 
   /// One for each device: it has a name and a token of its own.
-  private func remotes(at address: String) async throws -> Remotes {
+  private func remotes(at url: String) async throws -> Remotes {
     let issuer = TokenIssuer(secret: host.credentials.secret)
     var remotes: Remotes = [:]
     for traveller in sessions.map(\.traveller) where remotes[traveller.user] == nil {
       let token = try await issuer.token(
         for: .user(traveller.user), lifetimeSeconds: Self.tokenSeconds, now: StoreEnvironment.system.now())
       remotes[traveller.user] = try traveller.devices.map { name in
-        try RemoteStore(server: "http://\(address)", configuration: .init(connections: 4, client: name)) { _ in token }
+        try RemoteStore(server: url, configuration: .init(connections: 4, client: name)) { _ in token }
       }
     }
     return remotes
