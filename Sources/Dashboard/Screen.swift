@@ -119,7 +119,7 @@ struct Screen {
     var column = 1
     for binding in kept {
       column = canvas.draw(binding.footerKeys, row: 0, column: column, in: layout.footer, style: .key)
-      column = canvas.draw(" \(footerText(binding))  ", row: 0, column: column, in: layout.footer, style: .muted)
+      column = 2 + canvas.draw(" \(footerText(binding))", row: 0, column: column, in: layout.footer, style: .muted)
     }
   }
 

@@ -124,11 +124,13 @@ extension Screen {
     }
     let lines = rect.inset(bottom: 1)
     let layout = MessageLayout(thread: thread, width: rect.columns, glyphs: glyphs)
+    // While a message is being written no key acts on the selected one.
+    let hasPointer = model.chat?.focus != .composer
     var position = thread.anchor.position
     var row = -thread.anchor.line
     while row < lines.rows, position <= thread.window.end {
       if let message = thread.window[position] {
-        row = drawMessage(message, layout, at: row, in: lines, isSelected: position == thread.selected)
+        row = drawMessage(message, layout, at: row, in: lines, isSelected: hasPointer && position == thread.selected)
       } else {
         drawOlder(thread, at: row, in: lines)
         row += 1

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Draws the pictures of the README: the real dashboard over a real server, each cell of its screen as SVG."""
+"""Draws the pictures of the README: the real screens over real servers, each cell as SVG."""
 
 import argparse
 import json
+import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -190,9 +192,7 @@ def attend(server: Parley, ids: dict[str, str], sockets: ExitStack) -> None:
 def draw(binary: Path, server: Parley, ids: dict[str, str], folder: Path) -> None:
     """Walk through the views and draw three of them."""
     command = [str(binary), "dashboard", "--data", str(server.data), "--server", f"http://127.0.0.1:{server.port}"]
-    with Terminal(command, ROWS, COLUMNS) as shown:
-        feed = shown.feed
-        shown.feed = lambda chunks: feed([(when, piece.replace(DIM, DIM_MARK)) for when, piece in chunks])
+    with _terminal(command) as shown:
         shown.until(lambda: shown.shows(f"{len(TALKS)} live"), "The live sessions")
         shown.settle_for(2.5)
         picture(shown, DARK, "The sessions: who is connected, what waits, and how the store does", folder / "sessions.svg")
@@ -213,6 +213,33 @@ def draw(binary: Path, server: Parley, ids: dict[str, str], folder: Path) -> Non
                 folder / "thread.svg")
 
 
+def show_demo(binary: Path, folder: Path) -> None:
+    """Draw what the demo shows, and a user's screen beside it."""
+    with _terminal([str(binary), "demo", "--calm"]) as shown:
+        shown.until(lambda: shown.shows(" live"), "The demo's sessions")
+        shown.settle_for(25)
+        picture(shown, DARK, "A dozen users at work: who is there, what streams, and how the store does", folder / "demo.svg")
+    with subprocess.Popen([binary, "demo", "--calm", "--no-dashboard"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          text=True) as demo:
+        assert demo.stdout
+        command = next(line.split() for line in demo.stdout if line.strip().startswith("parley chat"))
+        time.sleep(15)
+        with _terminal([str(binary), *command[1:]], rows=30) as shown:
+            shown.until(lambda: shown.shows("following"), "The latest thread")
+            shown.send("And could we do all of that with a seven-year-old?")
+            shown.settle_for(3)
+            picture(shown, DARK, "A user's screen: threads, the path of one, and a message that is being written",
+                    folder / "chat.svg")
+        demo.send_signal(signal.SIGINT)
+
+
+def _terminal(command: list[str], rows: int = ROWS) -> Terminal:
+    shown = Terminal(command, rows, COLUMNS)
+    feed = shown.feed
+    shown.feed = lambda chunks: feed([(when, piece.replace(DIM, DIM_MARK)) for when, piece in chunks])
+    return shown
+
+
 def picture(shown: Terminal, scheme: Scheme, title: str, path: Path) -> None:
     """Write one picture."""
     path.write_text(svg(shown.screen, scheme, title), encoding="utf-8")
@@ -228,6 +255,7 @@ def main() -> int:
     options = parser.parse_args()
     terminal.require()
     options.folder.mkdir(exist_ok=True)
+    show_demo(options.binary.resolve(), options.folder)
     with tempfile.TemporaryDirectory(prefix="parley-pictures-") as made, \
             parley(options.binary.resolve(), options.port, Path(made), "pictures") as server, ExitStack() as sockets:
         client = server.client()
