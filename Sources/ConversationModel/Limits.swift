@@ -60,6 +60,19 @@ public enum Limits {
   public static let cursorCharacters = 512
   /// Unicode scalars of the text that a list of conversations is filtered by.
   public static let filterScalars = 200
+  /// Unicode scalars of a search: a hundred words at most.
+  public static let searchScalars = 200
+  /// Unicode scalars of the part of a message that a hit shows, without the marks of what was left out.
+  public static let snippetScalars = 160
+  /// Bytes of text after which a page of hits ends.
+  public static let searchBytes = 1_048_576
+  /// Messages that are looked at for one page of hits among a user's: some are not on the active path, or hold the pairs of a
+  /// run but not the run.
+  public static let searchRows = 2_000
+  /// Messages of everybody, and bytes of their texts, that are read for one page of hits of the service role's: a tenth of a
+  /// second.
+  public static let searchReadRows = 20_000
+  public static let searchReadBytes = 16_777_216
 
   /// Commands that wait for the writer; one more is refused as `unavailable`. A few full batches, so
   /// that a waiting client learns within about a second that the store cannot follow.
@@ -101,4 +114,14 @@ public enum Limits {
   public static let eraseRows = 500
   /// Steps of an erasure that its caller waits for before the answer becomes `pending`.
   public static let eraseStepsAwaited = 40
+  /// Bytes of words that wait for the end of a transaction; with more they are written in its middle.
+  public static let lateBytes = 4_194_304
+  /// Messages of an earlier Parley that are put into the search index in one transaction.
+  public static let indexRows = 1_000
+  /// Pages of the search index that are tidied in one step while the store is idle: a millisecond or two.
+  public static let tidyPages = 64
+  /// Milliseconds between two looks at whether the store is idle.
+  public static let tidyMilliseconds = 1_000
+  /// Seconds between two purges of the search index, each of which writes all of it anew.
+  public static let purgeSeconds = 600
 }

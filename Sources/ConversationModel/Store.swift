@@ -73,6 +73,22 @@ public protocol Store: Sendable {
     in id: ConversationID, since version: Version, limit: Int, as principal: Principal
   ) async throws(ConversationError) -> Changes
 
+  /// Finds messages by their words, newest first: in the order in which the store took them.
+  ///
+  /// A text matches if it holds all words of the search: whole ones, letters in either case, accents left out of account,
+  /// `word*` for all that begin so. What is written without spaces between words (Chinese, Japanese, Korean, Thai) matches
+  /// anywhere. There is no other syntax, and a text without a word finds nothing. A user's search finds among its own messages, the service role's among all unless
+  /// the query names a user or a conversation; without, it reads the messages themselves.
+  ///
+  /// - Returns: Hits with their texts as they are now. A page may come out short, or empty, and yet have a next one: the
+  ///   store looks at a bounded number of messages, and shows a bounded number of bytes, for each.
+  /// - Throws: `.invalid` for a search beyond `Limits`, for a limit outside `Limits.pageItems` and for
+  ///   a cursor that is damaged or of another search; `.forbidden` for another user; `.notFound` for a conversation that is
+  ///   unknown or not the principal's.
+  func search(
+    _ query: SearchQuery, _ page: PageRequest, as principal: Principal
+  ) async throws(ConversationError) -> Page<SearchHit>
+
   /// Counts what the store holds. Looks at every conversation: for now and then, not for every request.
   func statistics() async throws(ConversationError) -> StoreStatistics
 

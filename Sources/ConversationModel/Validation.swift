@@ -98,6 +98,16 @@ extension ConversationFilter {
   }
 }
 
+extension SearchQuery {
+  /// - Throws: `.invalid`, naming the field.
+  public func validate() throws(ConversationError) {
+    guard (1...Limits.searchScalars).contains(text.unicodeScalars.count), !holdsNUL(text) else {
+      throw ConversationError(
+        .invalid, "A search holds 1 to \(Limits.searchScalars) characters, none of them U+0000.", field: "q")
+    }
+  }
+}
+
 /// - Throws: `.invalid` unless `Limits.pageItems` holds the number.
 public func validatePageLimit(_ limit: Int) throws(ConversationError) {
   guard Limits.pageItems.contains(limit) else {

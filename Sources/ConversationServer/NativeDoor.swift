@@ -29,6 +29,7 @@ struct NativeDoor: Sendable {
     router.route("/v1/conversations/{id}/changes", [.get: changes])
     router.route("/v1/messages/{id}", [.get: message, .patch: revise, .delete: deleteMessage])
     router.route("/v1/messages/{id}/revisions", [.get: revisions])
+    router.route("/v1/search", [.get: search])
   }
 
   // MARK: Conversations
@@ -169,6 +170,20 @@ struct NativeDoor: Sendable {
     let revisions = try await store.revisions(
       of: try messageID(context), try query.page(), as: try caller.acting(for: nil, query))
     return .json { writer in writer.page(revisions) { $0.revision($1) } }
+  }
+
+  @Sendable private func search(_ request: Request, _ context: ServerContext) async throws -> Response {
+    let principal = try await principal(of: request)
+    let query = try Query(
+      request, allowing: ["q", "conversation_id", "scope", "limit", "cursor", "user_id"])
+    guard let text = query["q"] else {
+      throw ConversationError(.invalid, "The query parameter q must say what is searched for.", field: "q")
+    }
+    let search = SearchQuery(
+      text, user: try query.id("user_id"), conversation: try query.id("conversation_id"),
+      scope: try query.choice("scope") ?? .active)
+    let hits = try await store.search(search, try query.page(), as: principal)
+    return .json(reserving: 1024 * (hits.items.count + 1)) { writer in writer.page(hits) { $0.searchHit($1) } }
   }
 
   // MARK: Branches and changes

@@ -169,6 +169,31 @@ extension OpenAPI {
           \(problems(.notFound, .gone))
         }
       }
+    },
+    "/v1/search": {
+      "get": {
+        "operationId": "searchMessages", "tags": ["messages"], "summary": "Find messages by their words, newest first",
+        "description": "All words must be in a message: whole ones, in either case, with or without accents; `word*` \
+    stands for all that begin so; Chinese, Japanese, Korean and Thai are found anywhere. There is no other syntax, and a text without a word finds nothing. A page may \
+    come out short, or empty, and yet have a next one. Without `user_id` the service role searches all users' messages, \
+    by reading them. Open a hit with `around`.",
+        "parameters": [
+          {"$ref": "#/components/parameters/UserID"}, {"$ref": "#/components/parameters/Limit"},
+          {"$ref": "#/components/parameters/Cursor"},
+          {
+            "name": "q", "in": "query", "required": true, "description": "The words.",
+            "schema": {"type": "string", "minLength": 1, "maxLength": \(Limits.searchScalars)}
+          },
+          \(query("conversation_id", uuid, "Only in this conversation.")),
+          \(query(
+            "scope", #"{"enum": ["active", "all"], "default": "active"}"#,
+            "On the active path of each conversation, or on all branches that are not deleted."))
+        ],
+        "responses": {
+          \(answer(200, "A page.", schema("SearchPage"))),
+          \(problems(.notFound))
+        }
+      }
     }
     """
 

@@ -256,6 +256,21 @@ extension OpenAPI {
     "ConversationPage": \(page(of: "Conversation")),
     "BranchPage": \(page(of: "Branch", isWhole: true)),
     "RevisionPage": \(page(of: "Revision")),
+    "SearchHit": {
+      "type": "object", "required": ["message", "snippet", "conversation"],
+      "properties": {
+        "message": \(schema("Message")),
+        "snippet": {
+          "type": "string", "maxLength": \(Limits.snippetScalars + 2),
+          "description": "A part of the text with the first word that was found, on one line."
+        },
+        "conversation": {
+          "type": "object", "required": ["id", "title"],
+          "properties": {"id": \(uuid), "title": {"type": ["string", "null"]}}
+        }
+      }
+    },
+    "SearchPage": \(page(of: "SearchHit")),
     "ConversationReceipt": \(receipt(#""conversation""#, "\"conversation\": \(schema("Conversation"))")),
     "MessageReceipt": \(receipt(
       #""message""#, "\"message\": \(schema("Message")), \"branch\": \(madeByConflict)")),
@@ -334,8 +349,8 @@ extension OpenAPI {
       "type": "object",
       "required": [
         "body_bytes", "content_bytes", "object_bytes", "object_depth", "title_characters", "session_id_characters",
-        "client_id_characters", "intent_characters", "filter_characters", "cursor_characters", "head_bytes",
-        "head_field_bytes", "head_fields", "page_min", "page_max", "page_default", "append_messages", "fork_depth",
+        "client_id_characters", "intent_characters", "filter_characters", "search_characters",
+        "cursor_characters", "head_bytes", "head_field_bytes", "head_fields", "page_min", "page_max", "page_default", "append_messages", "fork_depth",
         "frame_bytes"
       ],
       "properties": {
@@ -348,6 +363,7 @@ extension OpenAPI {
         "client_id_characters": \(count),
         "intent_characters": \(count),
         "filter_characters": \(described(count, "The `q` of a list.")),
+        "search_characters": \(described(count, "The `q` of a search.")),
         "cursor_characters": \(count),
         "head_bytes": \(described(count, "All header fields of a request.")),
         "head_field_bytes": \(described(count, "One of them.")),

@@ -74,6 +74,14 @@ struct PublishingStore: Store {
     }
   }
 
+  func search(
+    _ query: SearchQuery, _ page: PageRequest, as principal: Principal
+  ) async throws(ConversationError) -> Page<SearchHit> {
+    try await meters.query { () async throws(ConversationError) in
+      try await inner.search(query, page, as: principal)
+    }
+  }
+
   func statistics() async throws(ConversationError) -> StoreStatistics { try await inner.statistics() }
 
   func health() async -> StoreHealth { await inner.health() }

@@ -170,6 +170,15 @@ struct Query {
     return id
   }
 
+  /// One of the names of a type.
+  func choice<Choice: RawRepresentable<String> & CaseIterable>(_ name: String) throws(ConversationError) -> Choice? {
+    guard let text = values[name] else { return nil }
+    guard let choice = Choice(rawValue: text) else {
+      throw wrong(name, Choice.allCases.map(\.rawValue).joined(separator: " or "))
+    }
+    return choice
+  }
+
   /// `limit` and `cursor`.
   func page() throws(ConversationError) -> PageRequest {
     PageRequest(limit: try number("limit") ?? Limits.defaultPageItems, cursor: self["cursor"])

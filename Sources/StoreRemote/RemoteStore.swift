@@ -173,6 +173,18 @@ public struct RemoteStore: Store {
     return try await read(.get("\(NativeRequest.path(id))/revisions", parameters), as: principal).revisions()
   }
 
+  public func search(
+    _ query: SearchQuery, _ page: PageRequest, as principal: Principal
+  ) async throws(ConversationError) -> Page<SearchHit> {
+    try query.validate()
+    try validatePageLimit(page.limit)
+    let parameters: [(name: String, value: String?)] = [
+      ("q", query.text), ("user_id", query.user?.description), ("conversation_id", query.conversation?.description),
+      ("scope", query.scope.rawValue), ("limit", "\(page.limit)"), ("cursor", try page.validCursor),
+    ]
+    return try await read(.get("/v1/search", parameters), as: principal).searchHits()
+  }
+
   // MARK: Branches and changes
 
   public func branches(of id: ConversationID, as principal: Principal) async throws(ConversationError) -> [Branch] {

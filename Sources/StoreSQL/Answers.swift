@@ -15,6 +15,7 @@ extension SQLStore {
     default: throw ConversationError.isWritten
     }
     let change = try TreeChange(conversation, at: environment.now(), on: connection)
+    try replaceWords(of: message, by: finish.content, conversation, on: connection)
     message.content = finish.content
     message.metadata = finish.metadata
     message.status = finish.ending.status

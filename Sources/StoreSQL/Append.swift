@@ -29,13 +29,14 @@ extension SQLStore {
     let version = target.version + 1
     var messages: [Message] = []
     messages.reserveCapacity(append.messages.count)
+    let search = SearchIndex(owner: target.owner, conversation: append.conversation)
     for (index, new) in append.messages.enumerated() {
       let message = Message(
         id: preset.messages[index], clientID: new.clientID, conversationID: append.conversation, branch: branch,
         position: head + 1 + index, role: new.role, content: new.content, intent: new.intent,
         confidence: new.confidence, entities: new.entities, metadata: new.metadata, status: new.status, revision: 1,
         createdAt: preset.time, editedAt: nil)
-      try insert(message, fingerprint: prints[index], version: version, on: connection)
+      try insert(message, fingerprint: prints[index], version: version, search, on: connection)
       messages.append(message)
     }
     try connection.execute(

@@ -17,10 +17,11 @@ public struct Finding: Sendable, CustomStringConvertible {
 
 extension SQLStore {
   /// Reads every row and proves the invariants of the tree: dense positions, forks inside their
-  /// parents, counters that count, texts that are what was stored, and nothing without an owner.
+  /// parents, counters that count, texts that are what was stored, nothing without an owner, and a search index with the
+  /// words of these texts and no others.
   ///
-  /// Each conversation is read in a snapshot of its own, so that a running server's log can be emptied
-  /// in between; only the look for rows without an owner is one long read.
+  /// Each conversation is read in a snapshot of its own, and each user's part of the search index, so that a running
+  /// server's log can be emptied in between; only the look for rows without an owner is one long read.
   /// - Parameter report: Called with each finding, conversations in the order of their ids.
   /// - Returns: How many conversations and messages were read.
   public func audit(
@@ -54,11 +55,12 @@ extension SQLStore {
       }
     }
     orphans?.forEach(report)
+    try await auditSearch(report)
     return total
   }
 
   /// A read whose failure by damage is a finding, not the end of the audit.
-  private func auditing<Value: Sendable>(
+  func auditing<Value: Sendable>(
     _ subject: String, _ report: (Finding) -> Void,
     _ body: @escaping @Sendable (Driver.Connection) throws -> Value
   ) async throws(ConversationError) -> Value? {

@@ -11,6 +11,7 @@ struct Cursor {
     case conversations = "c"
     case messages = "m"
     case revisions = "r"
+    case search = "s"
   }
 
   let kind: Kind

@@ -69,7 +69,8 @@ extension SQLStore {
   private func eraseStep(_ id: ConversationID, on connection: Driver.Connection) throws -> Bool {
     let values: [SQLValue] = [.id(id), .integer(Limits.eraseRows)]
     if try connection.execute(Statements.eraseRevisions, values) > 0 { return false }
-    if try connection.execute(Statements.eraseMessages, values) == Limits.eraseRows { return false }
+    let rows = try takeOutWords(of: id, on: connection)
+    if try connection.execute(Statements.eraseMessages, [.id(id), .integer(rows)]) > 0 { return false }
     try connection.execute(Statements.eraseDrafts, [.id(id)])
     try connection.execute(Statements.eraseBranches, [.id(id)])
     try connection.execute(Statements.eraseConversation, [.id(id)])

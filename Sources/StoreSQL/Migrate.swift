@@ -27,6 +27,9 @@ extension SQLStore {
   /// Brings the schema up to date: each missing migration in a transaction that also records it, so
   /// that an interruption leaves the schema at a whole number.
   ///
+  /// Then it puts the messages that were there before the search index into it, in chunks, and goes on where an
+  /// interruption left off.
+  ///
   /// - Returns: What was to be done before it began.
   /// - Throws: `.conflict` if the database was made by a later build.
   @discardableResult
@@ -44,6 +47,7 @@ extension SQLStore {
         try connection.script(dialect.writeVersion(number + 1))
       }
     }
+    try await indexEarlierMessages()
     return plan
   }
 }

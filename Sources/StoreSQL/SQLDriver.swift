@@ -57,6 +57,12 @@ extension SQLDriver {
   }
 }
 
+extension SQLDialect {
+  /// How many pages of the index a transaction tidies that has written so many bytes of late rows: four for each that it
+  /// adds, because the index keeps its parts in four or five sizes, and a few so that small transactions keep up as well.
+  public static func upkeepPages(for bytes: Int) -> Int { 16 + bytes / 1_024 }
+}
+
 /// A connection in the hands of one closure; never kept, never shared.
 public protocol SQLConnection: AnyObject, SendableMetatype {
   associatedtype Row: SQLRow
@@ -70,6 +76,32 @@ public protocol SQLConnection: AnyObject, SendableMetatype {
 
   /// Runs statements without values that are not worth keeping: migrations.
   func script(_ sql: String) throws
+
+  /// Keeps a row for the end of the transaction, where it is written behind all bodies; if this body fails it is dropped.
+  func atEnd(_ row: LateRow)
+
+  /// How many rows were changed since the connection was opened, those inside virtual tables included.
+  var changes: Int { get }
+}
+
+/// A row that is written once the bodies of a transaction are through, however many share it: into an index that is dear to
+/// touch, and dearer in every savepoint.
+public struct LateRow: Sendable {
+  /// Rows are written in ascending order, those with the same order in that of their coming.
+  public let order: Int
+  public let statement: SQLStatement
+  public let values: [SQLValue]
+
+  public init(order: Int, _ statement: SQLStatement, _ values: [SQLValue]) {
+    self.order = order
+    self.statement = statement
+    self.values = values
+  }
+
+  /// Bytes of its texts.
+  public var bytes: Int {
+    values.reduce(0) { sum, value in if case .text(let text) = value { sum + text.utf8.count } else { sum } }
+  }
 }
 
 extension SQLConnection {

@@ -5,8 +5,8 @@ import Synchronization
 /// The one implementation of `Store`: statements and rules over a small driver.
 ///
 /// A command runs in one closure inside the driver's write transaction, a read in one snapshot.
-/// `Append.swift`, `Answers.swift`, `Tree.swift`, `Conversations.swift`, `Pages.swift`, `Changes.swift` and
-/// `Erase.swift` hold what they do there. `run` does what nobody asks for.
+/// `Append.swift`, `Answers.swift`, `Tree.swift`, `Conversations.swift`, `Pages.swift`, `Changes.swift`,
+/// `Search.swift` and `Erase.swift` hold what they do there. `run` does what nobody asks for.
 public struct SQLStore<Driver: SQLDriver>: Store {
   let driver: Driver
   let environment: StoreEnvironment
@@ -65,6 +65,7 @@ public struct SQLStore<Driver: SQLDriver>: Store {
     await withDiscardingTaskGroup { group in
       group.addTask { await finishErasures() }
       group.addTask { await keepCanary() }
+      group.addTask { await keepSearchTidy() }
     }
   }
 

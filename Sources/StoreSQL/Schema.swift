@@ -9,13 +9,17 @@ public struct SQLDialect: Sendable {
   public let readVersion: SQLStatement
   /// A script that records the number.
   public let writeVersion: @Sendable (Int) -> String
+  /// Runs behind the late rows of a transaction, with the pages that it may tidy as `$1`.
+  public let upkeep: SQLStatement
 
   public init(
-    migrations: [String], readVersion: SQLStatement, writeVersion: @escaping @Sendable (Int) -> String
+    migrations: [String], readVersion: SQLStatement, writeVersion: @escaping @Sendable (Int) -> String,
+    upkeep: SQLStatement
   ) {
     self.migrations = migrations
     self.readVersion = readVersion
     self.writeVersion = writeVersion
+    self.upkeep = upkeep
   }
 }
 
@@ -131,7 +135,22 @@ extension SQLDialect {
       """
       CREATE INDEX pam_messages_streaming ON pam_messages (conversation_id) WHERE status = 'streaming';
       """,
+      // The search index: words, no texts and no places in them. It is joined in small steps by Parley itself and never by
+      // FTS5, which would do all that has gathered in one commit. What was there before is put in by `migrate`.
+      """
+      CREATE VIRTUAL TABLE pam_search USING fts5(words, content='', columnsize=0, detail=none, tokenize='ascii');
+      INSERT INTO pam_search (pam_search, rank) VALUES ('automerge', 0), ('usermerge', 8), ('crisismerge', 500);
+      CREATE VIRTUAL TABLE pam_search_words USING fts5vocab(pam_search, 'instance');
+      CREATE TABLE pam_search_state (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        indexed INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        purge INTEGER NOT NULL DEFAULT 0 CHECK (purge IN (0, 1, 2))
+      );
+      INSERT INTO pam_search_state (id, indexed, last) SELECT 1, 0, COALESCE(max(rowid), 0) FROM pam_messages;
+      """,
     ],
     readVersion: SQLStatement("PRAGMA user_version"),
-    writeVersion: { "PRAGMA user_version = \($0)" })
+    writeVersion: { "PRAGMA user_version = \($0)" },
+    upkeep: SearchStatements.merge)
 }

@@ -240,6 +240,7 @@ enum Statements {
     """
     INSERT INTO pam_messages (\(messageColumns), version, fingerprint)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+    RETURNING rowid
     """)
   static let countAppend = SQLStatement(
     """

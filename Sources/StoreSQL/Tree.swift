@@ -12,7 +12,11 @@ extension SQLStore {
       throw ConversationError(.conflict, "The message is still being written.")
     }
     try connection.execute(Statements.insertRevision, [.id(message.id), .time(change.now)])
-    message.content = revise.content ?? message.content
+    let content = revise.content ?? message.content
+    if !sameBytes(content, message.content) {
+      try replaceWords(of: message, by: content, change.conversation, on: connection)
+    }
+    message.content = content
     message.metadata = revise.metadata ?? message.metadata
     message.revision += 1
     message.editedAt = change.now
@@ -37,12 +41,23 @@ extension SQLStore {
     let key: [SQLValue] = [.id(message.conversationID), .id(message.id)]
     try connection.execute(Statements.deleteRevisions, key)
     try connection.execute(Statements.deleteDraft, key)
+    try replaceWords(of: message, by: "", change.conversation, on: connection)
+    try connection.execute(SearchStatements.wantPurge, [])
     try connection.execute(
       Statements.blankMessage, [.id(message.id), .integer(change.version), .bytes(blankFingerprint)])
     change.messages = -1
     try change.commit(on: connection)
     message.blank()
     return Receipt(messages: [message], version: change.version)
+  }
+
+  /// Puts the words of a message's next text into the search index, for those of the present one.
+  func replaceWords(
+    of message: Message, by content: String, _ conversation: Conversation, on connection: Driver.Connection
+  ) throws {
+    let row = try connection.first(SearchStatements.rowOfMessage, [.id(message.id)]) { try $0.integer(0) }
+    guard let row else { return }
+    SearchIndex(conversation).replace(message.content, by: content, ofRow: row, on: connection)
   }
 
   /// A message, deleted or not, with its conversation.
@@ -239,7 +254,8 @@ extension SQLStore {
     _ branch: BuriedBranch, from position: Position
   ) async throws(ConversationError) -> Position? {
     try await write { connection in
-      let last = min(position + Limits.eraseRows - 1, branch.headPosition)
+      var last = min(position + Limits.eraseRows - 1, branch.headPosition)
+      if position <= last { last = try self.takeOutWords(of: branch.key, position...last, on: connection) }
       let range: [SQLValue] = [
         .id(branch.key.conversation), .integer(branch.key.number), .integer(position), .integer(last),
       ]
@@ -370,13 +386,14 @@ struct TreeChange {
   ) throws -> [Message] {
     var added: [Message] = []
     added.reserveCapacity(new.count)
+    let search = SearchIndex(conversation)
     for (id, new) in zip(preset.messages, new) {
       let message = Message(
         id: id, clientID: new.clientID, conversationID: conversation.id,
         branch: branch.number, position: branch.headPosition + 1, role: new.role, content: new.content,
         intent: new.intent, confidence: new.confidence, entities: new.entities, metadata: new.metadata,
         status: new.status, revision: 1, createdAt: preset.time, editedAt: nil)
-      try insert(message, fingerprint: new.fingerprint, version: version, on: connection)
+      try insert(message, fingerprint: new.fingerprint, version: version, search, on: connection)
       branch.headPosition += 1
       added.append(message)
     }
@@ -409,11 +426,11 @@ struct TreeChange {
   }
 }
 
-/// Writes a new message's row.
+/// Writes a new message's row, and its words into the search index.
 func insert<Connection: SQLConnection>(
-  _ message: Message, fingerprint: [UInt8], version: Version, on connection: Connection
+  _ message: Message, fingerprint: [UInt8], version: Version, _ search: SearchIndex, on connection: Connection
 ) throws {
-  try connection.execute(
+  let row = try connection.first(
     Statements.insertMessage,
     [
       .id(message.id), .optional(message.clientID, SQLValue.text), .id(message.conversationID),
@@ -423,5 +440,7 @@ func insert<Connection: SQLConnection>(
       .text(message.entities.text), .text(message.metadata.text), .text(message.status.rawValue),
       .integer(message.revision), .time(message.createdAt), .optional(message.editedAt, SQLValue.time),
       .integer(version), .bytes(fingerprint),
-    ])
+    ]
+  ) { try $0.integer(0) }
+  if let row { search.replace(by: message.content, ofRow: row, on: connection) }
 }

@@ -1,4 +1,5 @@
 import CSQLite
+import ConversationModel
 import Glibc
 public import StoreSQL
 
@@ -17,6 +18,12 @@ public final class SQLiteConnection: SQLConnection {
     /// numbered by their first appearance.
     let order: [Int]
   }
+
+  /// What is written at the end of the transaction, and how many bytes of text it holds.
+  private var late: [LateRow] = []
+  private(set) var lateBytes = 0
+  /// How much of it was there when the open savepoint was.
+  private var lateBefore = (rows: 0, bytes: 0)
 
   enum Access: Equatable {
     /// Made when missing.
@@ -154,6 +161,13 @@ public final class SQLiteConnection: SQLConnection {
     return rows
   }
 
+  public func atEnd(_ row: LateRow) {
+    late.append(row)
+    lateBytes += row.bytes
+  }
+
+  public var changes: Int { Int(sqlite3_total_changes64(handle)) }
+
   private func keep(_ statement: SQLStatement) throws -> Prepared {
     let key = ObjectIdentifier(statement)
     if let known = prepared[key] { return known }
@@ -211,16 +225,47 @@ public final class SQLiteConnection: SQLConnection {
   private static let release = SQLStatement("RELEASE command")
   private static let rollbackTo = SQLStatement("ROLLBACK TO command")
 
-  func beginWriting() throws { try execute(Self.begin) }
+  func beginWriting() throws {
+    forgetLate()
+    try execute(Self.begin)
+  }
   func beginReading() throws { try execute(Self.beginRead) }
   func commit() throws { try execute(Self.commit) }
-  func rollback() { _ = try? execute(Self.rollback) }
-  func openSavepoint() throws { try execute(Self.savepoint) }
+  func rollback() {
+    forgetLate()
+    _ = try? execute(Self.rollback)
+  }
+
+  func openSavepoint() throws {
+    lateBefore = (late.count, lateBytes)
+    try execute(Self.savepoint)
+  }
+
   func releaseSavepoint() throws { try execute(Self.release) }
 
   func undoSavepoint() throws {
+    late.removeLast(late.count - lateBefore.rows)
+    lateBytes = lateBefore.bytes
     try execute(Self.rollbackTo)
     try execute(Self.release)
+  }
+
+  /// Writes what bodies left for the end, outside of their savepoints, and tidies the index that it went into.
+  ///
+  /// - Parameter upkeep: Takes the pages to tidy as `$1`.
+  func writeLate(_ upkeep: SQLStatement) throws {
+    guard !late.isEmpty else { return }
+    let (rows, bytes) = (late, lateBytes)
+    forgetLate()
+    // Stable, and ascending: FTS5 starts a new part of its index for a row below the last one.
+    let order = rows.indices.sorted { (rows[$0].order, $0) < (rows[$1].order, $1) }
+    for index in order { try execute(rows[index].statement, rows[index].values) }
+    try execute(upkeep, [.integer(SQLDialect.upkeepPages(for: bytes))])
+  }
+
+  private func forgetLate() {
+    late.removeAll(keepingCapacity: late.count <= Limits.batchCommands)
+    lateBytes = 0
   }
 
   /// False after SQLite itself rolled the transaction back, as it does on I/O errors.

@@ -52,7 +52,7 @@ public final class SQLiteDriver: SQLDriver {
       _ = try SQLiteConnection(path: path, access: .readOnly).pragma("schema_version")
     case .owner:
       let lock = try FileLock(file: path)
-      let writer = SQLiteWriter(capacity: Limits.queuedCommands)
+      let writer = SQLiteWriter(capacity: Limits.queuedCommands, upkeep: dialect.upkeep)
       let first = try SQLiteConnection(path: path, access: .owner, synchronous: synchronous)
       let again = first.file.map(SQLiteConnection.Access.ownerAgain) ?? .owner
       let open: @Sendable () throws -> SQLiteConnection = {

@@ -6,7 +6,8 @@ import Synchronization
 /// The one connection that writes and checkpoints, on a thread of its own.
 ///
 /// Bodies that wait together commit together: one transaction and one sync, with a savepoint for each
-/// body, so that one that fails undoes only itself. Nobody is answered before the commit is synced,
+/// body, so that one that fails undoes only itself. What bodies leave for the end is written once for all of them.
+/// Nobody is answered before the commit is synced,
 /// the refused ones neither: what they were refused for must be true afterwards.
 ///
 /// After a commit or an I/O operation failed, the kernel may have dropped pages that it reported as
@@ -49,8 +50,12 @@ final class SQLiteWriter: Sendable {
   private let nextTruncation = Mutex(0)
   private let wantsEmptyLog = Atomic(false)
 
-  init(capacity: Int) {
+  private let upkeep: SQLStatement
+
+  /// - Parameter upkeep: Runs behind late rows, see `SQLDialect`.
+  init(capacity: Int, upkeep: SQLStatement) {
     queue = WorkQueue(capacity: capacity)
+    self.upkeep = upkeep
   }
 
   // MARK: Called from any task
@@ -182,7 +187,9 @@ final class SQLiteWriter: Sendable {
         // On I/O errors SQLite rolls everything back by itself, earlier bodies included.
         guard connection.isInTransaction else { throw outcome.error ?? Self.rolledBack }
         if outcome.error == nil { try connection.releaseSavepoint() } else { try connection.undoSavepoint() }
+        if connection.lateBytes > Limits.lateBytes { try connection.writeLate(upkeep) }
       }
+      try connection.writeLate(upkeep)
       let start = Self.monotonicMicroseconds()
       try connection.commit()
       let duration = Self.monotonicMicroseconds() - start

@@ -10,6 +10,23 @@ extension SpoolStore {
     try await reading { store throws(ConversationError) in try await store.conversations(filter, page, as: principal) }
   }
 
+  /// Finds what is in the store, not what waits in the spool.
+  ///
+  /// - Throws: `.unavailable` while the store does not read: an empty answer would say that there is nothing.
+  public func search(
+    _ query: SearchQuery, _ page: PageRequest, as principal: Principal
+  ) async throws(ConversationError) -> Page<SearchHit> {
+    var query = query
+    query.conversation = query.conversation.map(resolved)
+    do {
+      return try await reading { [query] store throws(ConversationError) in
+        try await store.search(query, page, as: principal)
+      }
+    } catch {
+      throw error.code == .notFound && query.conversation.map(isFresh) ?? false ? Self.notStoredYet : error
+    }
+  }
+
   public func revisions(
     of id: MessageID, _ page: PageRequest, as principal: Principal
   ) async throws(ConversationError) -> Page<Revision> {

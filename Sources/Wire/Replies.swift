@@ -165,6 +165,19 @@ extension JSONWriter {
     endObject()
   }
 
+  public mutating func searchHit(_ hit: SearchHit) {
+    beginObject()
+    key("message")
+    message(hit.message)
+    field("snippet", hit.snippet)
+    key("conversation")
+    beginObject()
+    field("id", hit.message.conversationID)
+    field("title", hit.title)
+    endObject()
+    endObject()
+  }
+
   public mutating func changes(_ changes: Changes) {
     beginObject()
     key("data")
@@ -233,6 +246,7 @@ extension JSONWriter {
     field("client_id_characters", Limits.keyScalars)
     field("intent_characters", Limits.intentScalars)
     field("filter_characters", Limits.filterScalars)
+    field("search_characters", Limits.searchScalars)
     field("cursor_characters", Limits.cursorCharacters)
     field("head_bytes", Limits.headerBytes)
     field("head_field_bytes", Limits.headerFieldBytes)

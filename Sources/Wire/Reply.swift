@@ -65,6 +65,14 @@ public struct Reply: Sendable {
     try page(of: "revision", Revision.init(reply:))
   }
 
+  public func searchHits() throws(ConversationError) -> Page<SearchHit> {
+    try page(of: "hit") { hit throws(ConversationError) in
+      SearchHit(
+        message: try Message(reply: try hit.object("message")), snippet: try hit.string("snippet"),
+        title: try hit.object("conversation").optionalString("title"))
+    }
+  }
+
   public func branches() throws(ConversationError) -> [Branch] {
     try page(of: "branch", Branch.init(reply:)).items
   }

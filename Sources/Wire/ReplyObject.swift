@@ -22,6 +22,9 @@ struct ReplyObject: Sendable {
     try value(field, "a string", \.string)
   }
 
+  /// Nil for null.
+  func optionalString(_ field: String) throws(ConversationError) -> String? { try optional(field, string) }
+
   func boolean(_ field: String) throws(ConversationError) -> Bool {
     try value(field, "true or false", \.bool)
   }

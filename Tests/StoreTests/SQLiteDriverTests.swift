@@ -235,7 +235,7 @@ import Testing
 
   @Test func `no hot statement scans a table or sorts`() async throws {
     try await withDriver { driver in
-      for statement in Statements.hot {
+      for statement in Statements.hot + SearchStatements.hot {
         let plan = try await driver.read { connection in
           var plan: [String] = []
           // Values do not matter to the plan; null stands for each.
