@@ -8,7 +8,7 @@ public struct Tool: Sendable {
   /// A JSON schema of the arguments, an object.
   public let schema: String
 
-  private let run: @Sendable (JSONObject) async throws -> String
+  private let run: @Sendable (JSONObject, Asker?) async throws -> String
 
   /// - Parameters:
   ///   - name: 1 to 64 of `A-Z a-z 0-9 _ -`, as all services want it.
@@ -21,6 +21,16 @@ public struct Tool: Sendable {
     name: String, description: String, schema: String,
     run: @escaping @Sendable (JSONObject) async throws -> String
   ) {
+    self.init(name: name, description: description, schema: schema) { arguments, _ in try await run(arguments) }
+  }
+
+  /// A tool that does something for whoever asked.
+  ///
+  /// - Parameter run: As above; also gets who asked, nil where nobody did.
+  public init(
+    name: String, description: String, schema: String,
+    run: @escaping @Sendable (JSONObject, Asker?) async throws -> String
+  ) {
     precondition(name.isPlainIdentifier, "A tool's name has 1 to 64 letters, digits, underscores and hyphens.")
     precondition((try? JSONReader.read(schema))?.object != nil, "A tool's schema is a JSON object.")
     self.name = name
@@ -31,13 +41,17 @@ public struct Tool: Sendable {
 
   /// Runs the tool. What goes wrong is a result like any other, for the model to read.
   ///
-  /// - Parameter seconds: What it may take.
-  public func result(of call: ToolCall, seconds: Int = ToolLimits.seconds) async -> ToolResult {
+  /// - Parameters:
+  ///   - asker: Whose question is being answered.
+  ///   - seconds: What it may take.
+  public func result(
+    of call: ToolCall, for asker: Asker? = nil, seconds: Int = ToolLimits.seconds
+  ) async -> ToolResult {
     guard let arguments = call.arguments else {
       return .error(call, "The arguments are no JSON object, or one that is too large or nested too deep.")
     }
     do {
-      let text = try await outcome(arguments, seconds)
+      let text = try await outcome(arguments, asker, seconds)
       guard text.utf8.count <= ToolLimits.resultBytes else {
         return .error(call, "The result has more than \(ToolLimits.resultBytes) bytes; ask for less.")
       }
@@ -49,10 +63,10 @@ public struct Tool: Sendable {
     }
   }
 
-  private func outcome(_ arguments: JSONObject, _ seconds: Int) async throws -> String {
+  private func outcome(_ arguments: JSONObject, _ asker: Asker?, _ seconds: Int) async throws -> String {
     try await withThrowingTaskGroup(of: String.self) { group in
       defer { group.cancelAll() }
-      group.addTask { try await run(arguments) }
+      group.addTask { try await run(arguments, asker) }
       group.addTask {
         try await Task.sleep(for: .seconds(seconds))
         throw ToolError("The tool did not end within \(seconds) s.")
@@ -65,13 +79,15 @@ public struct Tool: Sendable {
 
 extension [Tool] {
   /// Runs the tool that `call` names, or tells the model that there is none.
-  public func result(of call: ToolCall, seconds: Int = ToolLimits.seconds) async -> ToolResult {
+  public func result(
+    of call: ToolCall, for asker: Asker? = nil, seconds: Int = ToolLimits.seconds
+  ) async -> ToolResult {
     guard let tool = first(where: { $0.name.utf8.elementsEqual(call.name.utf8) }) else {
       return .error(
         call,
         isEmpty ? "There are no tools." : "There is no such tool; there are: \(map(\.name).joined(separator: ", ")).")
     }
-    return await tool.result(of: call, seconds: seconds)
+    return await tool.result(of: call, for: asker, seconds: seconds)
   }
 }
 

@@ -360,6 +360,7 @@ public final class Turns: Sendable {
     let turn = job.turn
     do {
       var request = try await request(for: job)
+      let asker = Asker(store: store, principal: job.principal, answer: job.answer)
       for round in 0... {
         if round == settings.rounds { request.tools = [] }
         let (said, calls) = try await model.withAnswer(to: request) { answer in
@@ -379,7 +380,7 @@ public final class Turns: Sendable {
         guard !calls.isEmpty, round < settings.rounds else { return .complete }
         var results: [ModelMessage] = []
         for call in calls {
-          let result = await tools.result(of: call)
+          let result = await tools.result(of: call, for: asker)
           let use = ToolUse(
             name: call.name,
             arguments: call.arguments.map { JSONValue.object($0).canonicalText() }

@@ -374,7 +374,7 @@ struct Settings {
       settings.system = try systemPrompt()
       return ConversationServer.Answering(
         model: choice.makeModel(echo: .init(delay: delay), logger: logger),
-        tools: [.currentTime(now: StoreEnvironment.system.now)], settings: settings)
+        tools: [.currentTime(now: StoreEnvironment.system.now), .searchMessages], settings: settings)
     } catch let error as ModelError {
       throw CommandFailure(.configuration, error.message)
     }

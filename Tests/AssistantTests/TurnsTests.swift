@@ -105,6 +105,32 @@ private final class ScriptedModel: LanguageModel {
     }
   }
 
+  @Test func `the model searches what the asking user said, and nobody else's words`() async throws {
+    try await withTurns(EchoModel(.init(delay: 0)), tools: [.searchMessages]) { turns, store, conversation in
+      func say(_ text: String, _ user: UserID, _ session: SessionKey) async throws {
+        let open = OpenConversation(user: user, session: session, title: "Trips")
+        let id = try #require(try await store.apply(.open(open), as: .user(user)).conversation?.id)
+        _ = try await store.apply(.append(Append(to: id, [NewMessage(role: .user, content: text)])), as: .user(user))
+      }
+      try await say("We take the train to Oslo", conversation.userID, .new)
+      try await say("Oslo in winter", conversation.userID, .new)
+      try await say("Oslo is a stranger's secret", UserID(high: 8, low: 8), .new)
+      func told(_ arguments: String) async throws -> (text: String, isError: Bool) {
+        let (events, _) = try await ask("/tool search_messages \(arguments)", of: turns, in: conversation)
+        let use = try #require(events.compactMap { if case .tool(let use) = $0 { use } else { nil } }.first)
+        return (use.result, use.isError)
+      }
+      let lines = try await told(#"{"words":"OSLO"}"#).text.split(separator: "\n")
+      #expect(lines.count == 2 && lines[0].hasSuffix(#"Z, user, in "Trips": Oslo in winter"#))
+      #expect(lines[1].hasSuffix(#": We take the train to Oslo"#))
+      #expect(try await told(#"{"words":"train oslo","limit":1}"#).text.contains("the train"))
+      #expect(try await told(#"{"words":"nowhere"}"#) == ("No earlier message has these words.", false))
+      for arguments in [#"{"words":"?"}"#, #"{"words":7}"#, "{}", #"{"words":"a","limit":0}"#] {
+        #expect(try await told(arguments).isError, "\(arguments)")
+      }
+    }
+  }
+
   @Test func `tools are run until the model answers, and no more often than it may`() async throws {
     let runs = Mutex(0)
     let tool = Tool(name: "count", description: "Counts.", schema: "{}") { _ in
