@@ -37,6 +37,9 @@ PROMISES = (
     Promise("long_middle_cpu",   "… server CPU",                                                    1.3,     1.1, at_most=True),
     Promise("stored",            "Newest page, 1,000,000 stored against 10,000: latency",           1.3,     1.2, at_most=True),
     Promise("stored_cpu",        "… server CPU",                                                    1.3,     1.2, at_most=True),
+    Promise("search",            "Search, two words, 10,000 of 1,000,000, newest 20: p50, ms",      10,      5,   at_most=True),
+    Promise("search_others",     "… with 990,000 messages of others against none: latency",         1.5,     1.2, at_most=True),
+    Promise("search_others_cpu", "… server CPU",                                                    1.5,     1.2, at_most=True),
     Promise("slow_p99",          "Page p99 beside 500 slow clients, less 50 ms, against alone",      2.0,     1.0, at_most=True),
     Promise("slow_memory",       "Resident memory after them against before",                       1.1,     1.0, at_most=True),
     Promise("deaf_p99",          "Chat p99 beside 300 sockets that never read, against alone",      2.0,     1.2, at_most=True),
@@ -80,6 +83,8 @@ class Scale:
     few: int
     threads: int
     """Conversations beside the long one, for the dashboard."""
+    searched: int
+    """Messages of the user who searches, among those of the others."""
 
     @property
     def messages(self) -> int:
@@ -88,8 +93,8 @@ class Scale:
 
 
 SCALES = {
-    "full": Scale("full", small=9_000, each=100, big=100_000, few=100, threads=10_000),
-    "small": Scale("small", small=150, each=100, big=5_000, few=10, threads=500),
+    "full": Scale("full", small=9_000, each=100, big=100_000, few=100, threads=10_000, searched=10_000),
+    "small": Scale("small", small=150, each=100, big=5_000, few=10, threads=500, searched=2_000),
 }
 
 CONNECTIONS = (64, 16, 1)

@@ -11,6 +11,7 @@ import dashboard
 import live
 import machine
 import raw
+import search
 import seeding
 import slow
 import trees
@@ -20,7 +21,7 @@ from load import BenchmarkError, Point, Recorder, Wrk
 from parley import Client, Conversation, Parley, parley
 from promises import CONNECTIONS, PAGE, PAGES_AT, SAVES_AT, WRITERS, Scale
 
-SUITES = ("saves", "raw", "pages", "cost", "trees", "slow", "live", "turns", "idle", "dashboard")
+SUITES = ("saves", "raw", "pages", "cost", "search", "trees", "slow", "live", "turns", "idle", "dashboard")
 SETTLE_SECONDS = 1.0
 PAIR_SHARE = 0.5
 MIDDLES = 500
@@ -44,6 +45,8 @@ def run(plan: Plan, found: Recorder) -> None:
         measure_saves(plan, found)
     if plan.suites & {"pages", "cost"}:
         measure_pages(plan, found)
+    if "search" in plan.suites:
+        measure_search(plan, found)
     if "trees" in plan.suites:
         measure_trees(plan, found)
     if "slow" in plan.suites:
@@ -64,6 +67,42 @@ def measure_dashboard(plan: Plan, found: Recorder) -> None:
     live.allow_sockets()
     with parley(plan.binary, plan.port, plan.directory, "dashboard") as server:
         dashboard.measure(dashboard.Bench(plan.binary, server, found), plan.scale.threads, plan.scale.big)
+
+
+def measure_search(plan: Plan, found: Recorder) -> None:
+    """Measure searches of a user whose messages lie among a million of others, and of the same user alone on a second server."""
+    own, others = plan.scale.searched, (plan.scale.messages - plan.scale.searched) // plan.scale.each
+    machine.say(f"Search, {own:,} messages of a user among {others * plan.scale.each:,} of others")
+    with parley(plan.binary, plan.port, plan.directory, "search") as server:
+        *rest, user = seeding.fill(server, others, plan.scale.each, own)
+        size = server.database.stat().st_size / machine.MEGABYTE
+        time.sleep(SETTLE_SECONDS)
+        wrk = server.load(plan.seconds)
+        kinds = search.kinds()
+        slowest = 0.0
+        for kind in kinds:
+            for connections in (1, PAGES_AT):
+                point = found.add(wrk.replay(f"search, {kind.name}", kind.requests(user), connections, PAIR_SHARE))
+                if kind.is_judged and connections == 1:
+                    slowest = max(slowest, point.p50_us / 1000)
+        found.values["search"] = slowest
+        judged = next(kind for kind in kinds if kind.is_judged)
+        found.add(wrk.replay(f"search, a user of {plan.scale.each}", judged.requests(rest[0]), 1, PAIR_SHARE))
+        in_one = judged.requests(user, f"&conversation_id={user.id}")
+        found.add(wrk.replay("search, in one conversation", in_one, 1, PAIR_SHARE))
+        with parley(plan.binary, plan.port + 1, plan.directory, "search-alone") as other:
+            alone = seeding.fill(other, 1, plan.scale.each, own)[-1]
+            time.sleep(SETTLE_SECONDS)
+            little = other.load(plan.seconds)
+            requests = [request for kind in kinds if kind.is_judged for request in kind.requests(user)]
+            same = [request for kind in kinds if kind.is_judged for request in kind.requests(alone)]
+            _pair(
+                "search_others",
+                lambda: little.replay("search, the user alone", same, 1, PAIR_SHARE),
+                lambda: wrk.replay("search, among the others", requests, 1, PAIR_SHARE),
+                found,
+            )
+        found.remarks.append(f"Search: the store's file has {size:,.0f} MB with {plan.scale.messages:,} messages.")
 
 
 def measure_trees(plan: Plan, found: Recorder) -> None:
