@@ -116,7 +116,10 @@ private final class ScriptedModel: LanguageModel {
       try await say("Oslo in winter", conversation.userID, .new)
       try await say("Oslo is a stranger's secret", UserID(high: 8, low: 8), .new)
       func told(_ arguments: String) async throws -> (text: String, isError: Bool) {
-        let (events, _) = try await ask("/tool search_messages \(arguments)", of: turns, in: conversation)
+        // A conversation for each: the last turn of one may still be ending when its end was heard.
+        let open = OpenConversation(user: conversation.userID, session: .new)
+        let another = try #require(try await store.apply(.open(open), as: .service).conversation)
+        let (events, _) = try await ask("/tool search_messages \(arguments)", of: turns, in: another)
         let use = try #require(events.compactMap { if case .tool(let use) = $0 { use } else { nil } }.first)
         return (use.result, use.isError)
       }
@@ -125,7 +128,7 @@ private final class ScriptedModel: LanguageModel {
       #expect(lines[1].hasSuffix(#": We take the train to Oslo"#))
       #expect(try await told(#"{"words":"train oslo","limit":1}"#).text.contains("the train"))
       #expect(try await told(#"{"words":"nowhere"}"#) == ("No earlier message has these words.", false))
-      for arguments in [#"{"words":"?"}"#, #"{"words":7}"#, "{}", #"{"words":"a","limit":0}"#] {
+      for arguments in [#"{"words":""}"#, #"{"words":7}"#, "{}", #"{"words":"a","limit":0}"#] {
         #expect(try await told(arguments).isError, "\(arguments)")
       }
     }
