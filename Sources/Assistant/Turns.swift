@@ -168,16 +168,19 @@ public final class Turns: Sendable {
   /// Waits for the store, and writes the answers whose place was taken although the store could not say so: a commit
   /// whose outcome is unknown may have happened, and no answer may stay unwritten for ever.
   private func settle(_ id: ConversationID, as principal: Principal) async {
-    defer { state.withLock { _ = $0.doubts.remove(id) } }
-    while (try? await Task.sleep(for: .seconds(1))) != nil {
+    var pause = 1
+    while (try? await Task.sleep(for: .seconds(pause))) != nil, !state.withLock(\.isStopped) {
+      pause = min(2 * pause, 8)
       // With the gate taken, every answer of a turn that has begun is among those that are written.
       await enter(id)
       defer { leave(id) }
       do throws(ConversationError) {
-        if try await writeForgotten(in: id, as: principal) { return }
+        if try await !writeForgotten(in: id, as: principal) { continue }
       } catch {
-        guard error.code == .unavailable else { return }
+        if error.code == .unavailable { continue }
       }
+      // Before the gate is left: whoever comes next may have doubts of its own.
+      return state.withLock { _ = $0.doubts.remove(id) }
     }
   }
 
