@@ -24,7 +24,9 @@ extension Screen {
     switch model.link {
     case .connected where !chat.isStarting:
       say([[Span("A new session.", .heading)], [Span("It is made with its first message.", .muted)]], in: rect)
-    case .connected: say([[Span("loading", .muted)]], in: rect)
+    case .connected:
+      if let failure = model.threads.failure { return say(failure, in: rect) }
+      say([[Span("loading", .muted)]], in: rect)
     case .connecting(nil): say([[Span("connecting to \(model.settings.server)", .accent)]], in: rect)
     case .connecting(let failure?), .lost(let failure), .refused(let failure): say(failure, in: rect)
     }
@@ -96,7 +98,7 @@ extension Screen {
 
   /// What is on its way, and what keeps it.
   mutating func drawOutbox(_ chat: ChatState, in line: Rect) {
-    let waiting = chat.outbox.filter { !$0.isSaved && $0.failure != nil }
+    let waiting = chat.unsent.filter { $0.failure != nil || !model.isConnected }
     guard let first = waiting.first else {
       guard chat.outbox.contains(where: \.isSaved) else { return }
       canvas.draw("Kept; the answer comes when the store is back.", row: 0, column: 1, in: line, style: .warning)

@@ -47,8 +47,8 @@ struct Composer: Equatable {
     case .delete, .control("d"): remove(cursor..<min(characters.count, cursor + 1))
     case .control("w"), .alt("\u{7F}"): remove(wordStart..<cursor)
     case .control("u"): remove(lines[place.line].lowerBound..<cursor)
-    case .left, .control("b"): cursor = max(0, cursor - 1)
-    case .right, .control("f"): cursor = min(characters.count, cursor + 1)
+    case .left: cursor = max(0, cursor - 1)
+    case .right: cursor = min(characters.count, cursor + 1)
     case .alt("b"): cursor = wordStart
     case .alt("f"): cursor = wordEnd
     case .home, .control("a"): cursor = lines[place.line].lowerBound

@@ -27,6 +27,7 @@ enum Query: Hashable, Sendable {
   case branches(ConversationID)
   case detail(MessageID)
   case difference(ConversationID, branch: BranchNumber, parent: BranchNumber, fork: Position)
+  case search(SearchQuery, cursor: String?)
   /// Whether messages are taken; for a user, who is told no more.
   case health
   /// The conversation of a session, made if there is none.
@@ -49,6 +50,8 @@ enum Bounds {
   static let conversations = 2_000
   /// Conversations read at once.
   static let conversationPage = 100
+  /// Hits of a search read at once.
+  static let hits = 50
   /// Messages read at once.
   static let messagePage = 50
   /// Messages of the open thread, and bytes of their texts.

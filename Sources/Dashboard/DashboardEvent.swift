@@ -17,7 +17,7 @@ enum DashboardEvent: Sendable {
 struct Request: Hashable, Sendable {
   enum Slot: Hashable, Sendable {
     case status, sessions, log, threads, preview, page, end, branches, detail, difference, switcher
-    case open, turn, revise, cancel, activate
+    case search, open, turn, cancel, activate
   }
 
   var slot: Slot
@@ -34,6 +34,7 @@ enum Answer: Sendable {
   case detail(MessageDetail, [Revision])
   /// The parent's path and the branch's own, both from behind the fork.
   case difference(MessagePage, MessagePage)
+  case hits(Page<SearchHit>)
   case health(StoreHealth)
   case opened(Conversation)
   case begun(BegunTurn)
@@ -52,10 +53,13 @@ enum LiveNews: Sendable {
 struct Failure: Hashable, Sendable {
   var code: String
   var message: String
+  /// Whether it is only for as long as an answer is being written.
+  var isBusy = false
 
   init(_ error: ConversationError) {
     code = error.code.rawValue
     message = error.message
+    if case .turnRuns = error.rule { isBusy = true }
   }
 
   init(code: String, _ message: String) {
@@ -65,6 +69,8 @@ struct Failure: Hashable, Sendable {
 
   /// Whether the other side may be there again later.
   var isOutage: Bool { code == ConversationError.Code.unavailable.rawValue }
+  /// Whether the token has ended; the next try has another one, if there is one.
+  var isExpired: Bool { code == ConversationError.Code.unauthenticated.rawValue }
   var isGone: Bool {
     code == ConversationError.Code.notFound.rawValue || code == ConversationError.Code.gone.rawValue
   }

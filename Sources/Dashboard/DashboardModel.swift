@@ -39,6 +39,7 @@ struct DashboardModel: Equatable {
     case find(LineInput)
     case palette(Palette)
     case switcher(Switcher)
+    case search(Finder)
     case branches(selected: Int)
     case difference(Difference)
   }
@@ -148,7 +149,7 @@ extension DashboardModel {
   var scopes: [Scope] {
     switch overlay {
     case .help, .difference: [.text, .always]
-    case .filter, .find, .palette, .switcher, .branches: [.prompt, .always]
+    case .filter, .find, .palette, .switcher, .search, .branches: [.prompt, .always]
     case nil: chat?.focus == .composer ? [.composer, .always] : Self.scopes(of: view) + [.always, .everywhere]
     }
   }

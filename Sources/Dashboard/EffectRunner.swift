@@ -90,6 +90,8 @@ final class EffectRunner: Sendable {
       let request = MessagePageRequest(limit: Bounds.messagePage, .after(.position(fork)))
       let before = try await store.messages(Path(.id(id), branch: parent), request, as: principal)
       return .difference(before, try await store.messages(Path(.id(id), branch: branch), request, as: principal))
+    case .search(let query, let cursor):
+      return .hits(try await store.search(query, PageRequest(limit: Bounds.hits, cursor: cursor), as: principal))
     case .health, .open, .turn, .append, .revise, .cancel, .activate: return try await change(query)
     }
   }

@@ -90,6 +90,7 @@ enum KeyTable {
     Binding([.character(":")], .palette, .everywhere, "palette: views and actions by name", ("command", 4)),
     Binding([.tab], .nextPane, .everywhere, "next pane"),
     Binding([.control("k")], .switchThread, .everywhere, "switch thread by title"),
+    Binding([.control("f")], .search, .everywhere, "search all messages"),
     Binding([.escape], .leave, .everywhere, "up one level"),
     Binding([.character("q")], .quit, .everywhere, "quit", ("quit", 1)),
     Binding([.character("m")], .mouse, .everywhere, "mouse on or off (off: the terminal selects text)"),
@@ -101,7 +102,6 @@ enum KeyTable {
     Binding([.character("3")], .threads, .operators, "every conversation"),
     Binding([.character("4")], .thread, .operators, "the open thread"),
     Binding([.character("5")], .events, .operators, "the server's log"),
-    Binding([.control("f")], .search, .operators, "full-text search"),
     Binding([.backspace], .back, .operators, "the view before"),
     Binding([.character(" ")], .pause, .operators, "pause: nothing changes, nothing is read", ("pause", 8)),
     Binding([.character("+")], .faster, .operators, "read more often"),
@@ -145,7 +145,7 @@ enum KeyTable {
     Binding([.home, .character("g")], .first, .thread, "jump to the oldest message"),
     Binding([.end, .character("G")], .follow, .thread, "jump to the newest and follow", ("follow", 4)),
     Binding([.enter], .expand, .reading, "whole message, or its start", ("expand", 5)),
-    Binding([.character("/")], .find, .thread, "find in the loaded messages", ("find", 7)),
+    Binding([.character("/")], .find, .reading, "find in the loaded messages", ("find", 7)),
     Binding([.character("n")], .findNext, .reading, "next one found, upwards"),
     Binding([.character("N")], .findPrevious, .reading, "the one found before, downwards"),
     Binding([.character("[")], .previousBranch, .thread, "branch above in the tree"),
@@ -170,7 +170,8 @@ enum KeyTable {
     Binding([.character("n")], .newSession, .chat, "a new session, made with its first message", ("new session", 6)),
     Binding([.character("K")], .previousThread, .chat, "the thread above in the list"),
     Binding([.character("J")], .nextThread, .chat, "the thread below in the list", ("thread", 9)),
-    Binding([.character("N")], .findNext, .chat, "find again, upwards"),
+    Binding([.character("/")], .search, .chat, "search all your messages", ("search", 4)),
+    Binding([.character("N")], .findNext, .chat, "what was found, again upwards"),
   ]
 
   private static let composer = [
@@ -179,6 +180,7 @@ enum KeyTable {
     Binding([.escape], .leave, .composer, "stop the answer; else to the messages", ("messages", 2)),
     Binding([.tab], .nextPane, .composer, "to the messages"),
     Binding([.control("k")], .switchThread, .composer, "switch thread by title", ("switch thread", 3)),
+    Binding([.control("f")], .search, .composer, "search all your messages", ("search", 7)),
     Binding([.pageUp], .pageUp, .composer, "page up; loads older messages on the way", ("older", 6)),
     Binding([.pageDown], .pageDown, .composer, "page down"),
   ]
@@ -193,7 +195,7 @@ enum KeyTable {
     Binding([.escape, .character("q"), .character("?"), .enter, .backspace], .cancel, .text, "close", ("close", 1)),
     Binding([.enter], .choose, .prompt, "take it", ("take", 1)),
     Binding([.escape], .cancel, .prompt, "never mind", ("cancel", 2)),
-    Binding([.tab], .complete, .prompt, "complete", ("complete", 4)),
+    Binding([.tab], .complete, .prompt, "complete; searching: every branch, or only what is shown", ("complete", 4)),
     Binding([.up, .control("p")], .previous, .prompt, "one up", ("choose", 3)),
     Binding([.down, .control("n")], .next, .prompt, "one down"),
     Binding([.pageUp], .pageUp, .prompt, "page up"),

@@ -7,6 +7,7 @@ extension Screen {
     case .help(let scroll): drawHelp(scroll)
     case .palette(let palette): drawPalette(palette)
     case .switcher(let switcher): drawSwitcher(switcher)
+    case .search(let finder): drawFinder(finder)
     case .branches(let selected): drawPicker(selected)
     case .difference(let difference): drawDifference(difference)
     case .filter, .find, nil: break
@@ -80,6 +81,28 @@ extension Screen {
     picker(
       "Switch thread", ">", switcher.input, rows, selected: switcher.selected,
       empty: isBusy ? "asking the store" : "no thread has such a title")
+  }
+
+  private mutating func drawFinder(_ finder: Finder) {
+    let columns = min(84, layout.size.columns) - 6
+    let titleColumns = columns / 4
+    let rows = finder.hits.map { hit -> [Span] in
+      let title = TextWidth.truncated(
+        drawable(hit.title ?? "(untitled)", glyphs: glyphs, lineEnds: .joined), to: titleColumns, glyphs: glyphs)
+      let blanks = titleColumns - TextWidth.of(title, glyphs: glyphs) + 2
+      return [Span(title + String(repeating: " ", count: max(1, blanks)), .muted)]
+        + Self.marked([Span(hit.snippet, MessageLayout.style(of: hit.message.role))], finder.needle)
+    }
+    let empty: String
+    if let failure = finder.failure {
+      empty = failure.message
+    } else if finder.query == nil {
+      empty = "words that must all be there; word* begins so"
+    } else {
+      empty = finder.isAnswered ? "no message has these words" : "asking the store"
+    }
+    let place = finder.scope == .all ? "every branch" : "the branches that are shown"
+    picker("Search \(place)", "/", finder.input, rows, selected: finder.selected, empty: empty)
   }
 
   /// The tree, where there is no room for it beside the path.

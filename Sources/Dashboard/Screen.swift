@@ -131,6 +131,8 @@ struct Screen {
     case (_, .quit) where binding.scope == .always && model.chat?.focus != .composer: return ""
     case (nil, .leave) where model.chat != nil && model.streamingAnswer != nil: return "stop"
     case (_, .quit) where model.settings.isServing: return "stop the server"
+    case (.search, .choose): return "open"
+    case (.search(let finder), .complete): return finder.scope == .all ? "shown branches" : "every branch"
     case (.filter, .choose): return "keep"
     case (.filter, .cancel): return "drop"
     case (.filter, .previous): return "select"

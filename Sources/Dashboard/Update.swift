@@ -94,7 +94,11 @@ extension DashboardModel {
     var effects: [DashboardEffect] = []
     if !isPending(.status) { effects.append(probe()) }
     guard isConnected else { return effects }
-    if chat != nil { return effects + pollThreads() + pollEnd() }
+    if chat != nil {
+      // What could not be read is tried again: there may be nobody who asks for it.
+      if thread?.failure?.isOutage == true, thread?.loading == nil, !isPending(.page) { effects += loadThread(.latest) }
+      return effects + pollThreads() + pollEnd()
+    }
     if view == .sessions || !sessions.isLoaded, !isPending(.sessions) { effects.append(ask(.sessions, .sessions)) }
     if !isPending(.log) { effects.append(ask(.log(since: events.last), .log)) }
     if view == .threads { effects += pollThreads() }

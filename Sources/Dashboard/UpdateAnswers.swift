@@ -33,9 +33,10 @@ extension DashboardModel {
       sessions.preview?.failure = nil
       return loadPreview()
     case (.page, .page(let page)): return takePage(page)
+    case (.search, .hits(let page)): return takeHits(page)
     case (.open, .opened(let conversation)): return takeOpened(conversation)
     case (.turn, .begun(let begun)): return takeBegun(begun)
-    case (.turn, .written(let receipt)): return takeSaved(receipt)
+    case (.turn, .written(let receipt)): return takeWritten(receipt)
     case (.end, .page(let page)):
       takeEnd(page)
       return []
@@ -90,9 +91,10 @@ extension DashboardModel {
       }
     // The last two are asked again soon, and what was read before stays.
     case .status, .switcher, .end: break
+    case .search: failSearch(failure)
     case .turn: failTurn(failure)
     case .open: failOpening(failure)
-    case .revise, .cancel, .activate: say(failure.message)
+    case .cancel, .activate: say(failure.message)
     }
   }
 

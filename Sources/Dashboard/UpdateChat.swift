@@ -27,10 +27,7 @@ extension DashboardModel {
 
   /// Reads the list, and the open thread again.
   mutating func refreshChat() -> [DashboardEffect] {
-    var effects = loadThreads(from: nil)
-    if let chat, chat.isStarting, let session = chat.firstSession {
-      effects.append(ask(.open(chat.user, session: session), .open))
-    }
+    var effects = isPending(.threads) ? [] : loadThreads(from: nil)
     if let thread { effects += thread.isLoaded && thread.failure == nil ? reattach() : loadThread(.latest) }
     return effects + handOver()
   }
@@ -42,14 +39,14 @@ extension DashboardModel {
     if chat.isStarting, chat.firstSession == nil {
       self.chat?.isStarting = false
       if let latest = threads.rows.first.flatMap({ $0 }), thread == nil {
-        effects = openThread(latest.id, title: latest.title, user: latest.userID, sessionID: latest.sessionID)
+        effects = show(latest.id, title: latest.title, user: latest.userID, sessionID: latest.sessionID)
       }
     }
     selectOpenThread()
     return effects
   }
 
-  private mutating func selectOpenThread() {
+  mutating func selectOpenThread() {
     guard let id = thread?.id, let row = threads.rows.firstIndex(where: { $0?.id == id }) else { return }
     threads.cursor.select(row, count: threads.rows.count, height: layout.listHeight(.threads))
   }
@@ -73,8 +70,18 @@ extension DashboardModel {
     case .newSession: return beginSession()
     case .previousThread: return stepThread(by: -1)
     case .nextThread: return stepThread(by: 1)
+    case .quit: return quitWarned()
     default: return nil
     }
+    return []
+  }
+
+  /// Nobody loses what is not sent without having been told.
+  private mutating func quitWarned() -> [DashboardEffect]? {
+    guard let count = chat?.unsent.count, count > 0, chat?.isWarned == false else { return nil }
+    chat?.isWarned = true
+    let what = count == 1 ? "A message is" : "\(count) messages are"
+    say("\(what) not sent yet: once more quits, and drops what is not sent.")
     return []
   }
 
@@ -82,13 +89,17 @@ extension DashboardModel {
   private mutating func leaveInChat() -> [DashboardEffect]? {
     guard let chat else { return nil }
     if thread?.isBare == true { return nil }
-    if let answer = streamingAnswer {
+    if isConnected, let answer = streamingAnswer {
       say("Stopping the answer.")
       return [ask(.cancel(turn: answer.id, in: answer.conversationID), .cancel)]
     }
+    if chat.focus == .composer, chat.purpose != .say {
+      endEdit()
+      return []
+    }
     if takeBack() { return [] }
     guard chat.focus == .composer else { return nil }
-    if chat.purpose != .say { endEdit() } else { self.chat?.focus = .path }
+    self.chat?.focus = .path
     return []
   }
 
@@ -128,25 +139,37 @@ extension DashboardModel {
     var effects = tellTyping(false)
     switch chat.purpose {
     case .say:
-      if streamingAnswer != nil {
+      if isConnected, streamingAnswer != nil {
         say("An answer is being written: Esc stops it, or wait for its end.")
         return effects
       }
-      setText("")
-      if let open = thread {
-        effects += follow() + enqueue(text, .ask, at: .conversation(open.id, open.branch))
-      } else {
-        effects += enqueue(text, .ask, at: .session(newName()))
+      guard let place = placeOfWords() else {
+        say("Your threads are not there yet: a moment.")
+        return effects
       }
+      setText("")
+      effects += follow() + enqueue(text, .ask, at: place, branch: thread?.branch)
     case .revise(let message):
       endEdit()
-      effects.append(ask(.revise(message.id, text, ifRevision: message.revision), .revise))
+      effects += enqueue(
+        text, .revise(message.id, ifRevision: message.revision), at: .conversation(message.conversationID))
     case .ask(let message):
       endEdit()
       effects += follow()
-      effects += enqueue(text, .askInsteadOf(message.id), at: .conversation(message.conversationID, nil))
+      effects += enqueue(text, .askInsteadOf(message.id), at: .conversation(message.conversationID))
     }
     return effects
+  }
+
+  /// Where words go now; nil while it is not decided which thread is shown first.
+  private mutating func placeOfWords() -> Outgoing.Place? {
+    guard let chat else { return nil }
+    if let thread { return .conversation(thread.id) }
+    if chat.isStarting { return chat.firstSession.map { .session($0) } }
+    // All that is said before the session is made goes into one.
+    let name = chat.newSession ?? newName()
+    self.chat?.newSession = name
+    return .session(name)
   }
 
   mutating func arrangeComposer() {
@@ -176,7 +199,7 @@ extension DashboardModel {
   }
 
   /// Brings back what was being written before.
-  private mutating func endEdit() {
+  mutating func endEdit() {
     guard let text = chat?.setAside, chat?.purpose != .say else { return }
     chat?.purpose = .say
     chat?.setAside = ""
@@ -184,6 +207,7 @@ extension DashboardModel {
   }
 
   private mutating func regenerate() -> [DashboardEffect] {
+    if !isConnected || thread?.failure != nil || (thread == nil && threads.failure != nil) { return retry() }
     guard let open = thread, var message = open.selectedMessage else { return [] }
     if message.role == .user {
       guard let next = open.window[message.position + 1] else { return answer(message) }
@@ -197,7 +221,8 @@ extension DashboardModel {
       say("It is being written: Esc stops it.")
       return []
     }
-    return follow() + enqueue("", .regenerate(message.id), at: .conversation(open.id, nil))
+    guard chat?.outbox.contains(where: { $0.wish == .regenerate(message.id) }) == false else { return [] }
+    return follow() + enqueue("", .regenerate(message.id), at: .conversation(open.id))
   }
 
   /// A question that was kept while nobody could answer it is asked under its own name.
@@ -206,8 +231,9 @@ extension DashboardModel {
       say("It has no answer yet: E asks it again.")
       return []
     }
-    let place = Outgoing.Place.conversation(question.conversationID, thread?.branch)
-    return follow() + enqueue(question.content, .ask, at: place, clientID: name)
+    return follow()
+      + enqueue(
+        question.content, .ask, at: .conversation(question.conversationID), branch: thread?.branch, clientID: name)
   }
 
   // MARK: Siblings and threads
@@ -233,14 +259,15 @@ extension DashboardModel {
 
   private mutating func openThread(inRow row: Int) -> [DashboardEffect] {
     guard threads.rows.indices.contains(row), let hit = threads.rows[row] else { return [] }
-    endEdit()
     let effects = openThread(hit.id, title: hit.title, user: hit.userID, sessionID: hit.sessionID)
     selectOpenThread()
     return effects + loadMissingThreads()
   }
 
   private mutating func beginSession() -> [DashboardEffect] {
-    endEdit()
+    chat?.isStarting = false
+    chat?.newSession = nil
+    chat?.changeThread(from: thread?.id, to: nil)
     let effects = detach()
     for slot in [Request.Slot.page, .end, .branches, .detail, .difference] { requests[slot] = nil }
     thread = nil
@@ -252,7 +279,7 @@ extension DashboardModel {
   // MARK: Mouse
 
   mutating func clickInChat(_ point: Point) -> [DashboardEffect] {
-    if layout.threadList.contains(point) {
+    if layout.threadList.interior.contains(point) {
       return openThread(inRow: threads.cursor.top + point.row - layout.listTop)
     }
     guard layout.pathFrame.contains(point) else {

@@ -45,7 +45,7 @@ extension DashboardModel {
     case .help: overlay = .help(scroll: 0)
     case .palette: overlay = .palette(Palette())
     case .switchThread: return openSwitcher()
-    case .search: say("Full-text search opens here when the store has it; / filters titles.")
+    case .search: overlay = .search(Finder())
     case .back: return back()
     case .leave: return leave()
     case .quit:

@@ -81,14 +81,14 @@ extension DashboardModel {
 
   private mutating func end(_ failure: Failure) -> [DashboardEffect] {
     guard let open = thread else { return [] }
-    if failure.isGone || !failure.isOutage {
+    var attempts = 0
+    if case .lost(_, let before) = open.live { attempts = before + 1 }
+    if failure.isGone || !(failure.isOutage || failure.isExpired && attempts == 0) {
       thread?.live = .off
       thread?.serial = 0
       thread?.failure = failure
       return []
     }
-    var attempts = 0
-    if case .lost(_, let before) = open.live { attempts = before + 1 }
     let backoff = attempts == 0 ? 0 : Bounds.backoff[min(attempts - 1, Bounds.backoff.count - 1)] * 1_000_000
     thread?.live = .lost(nextTry: now.steady + backoff, attempts: attempts)
     return reattach()

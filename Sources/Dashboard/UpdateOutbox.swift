@@ -11,11 +11,19 @@ extension DashboardModel {
   }
 
   /// Puts something into the outbox, and hands it over if nothing is in its way.
-  mutating func enqueue(_ text: String, _ wish: Outgoing.Wish, at place: Outgoing.Place, clientID: String? = nil)
-    -> [DashboardEffect]
-  {
+  mutating func enqueue(
+    _ text: String, _ wish: Outgoing.Wish, at place: Outgoing.Place, branch: BranchNumber? = nil,
+    clientID: String? = nil
+  ) -> [DashboardEffect] {
+    var name = clientID
+    if let taken = chat?.takenBack, taken.text == text, taken.wish == wish, taken.place == place {
+      name = taken.clientID
+    }
+    chat?.takenBack = nil
+    chat?.isWarned = false
     let outgoing = Outgoing(
-      place: place, wish: wish, text: text, clientID: clientID ?? newName(), state: .waiting(nextTry: now.steady))
+      place: place, branch: branch, wish: wish, text: text, clientID: name ?? newName(),
+      state: .waiting(nextTry: now.steady))
     chat?.outbox.append(outgoing)
     return handOver()
   }
@@ -23,28 +31,28 @@ extension DashboardModel {
   /// Hands over what is due: in each place the first, one at a time.
   mutating func handOver() -> [DashboardEffect] {
     guard isConnected, let chat, !isPending(.turn), !isPending(.open) else { return [] }
-    var taken: Set<Outgoing.Place> = []
-    for (index, outgoing) in chat.outbox.enumerated() {
-      // A question that is saved does not hold those behind it up: they are saved as well.
-      let isFirst = taken.contains(outgoing.place) == false
-      if !outgoing.isSaved { taken.insert(outgoing.place) }
-      guard isFirst, let due = outgoing.nextTry, due <= now.steady else { continue }
-      self.chat?.outbox[index].state = .asked
-      return [handOver(outgoing)]
+    if chat.isStarting, let session = chat.firstSession {
+      return now.steady < chat.nextOpening ? [] : [ask(.open(chat.user, session: session), .open)]
     }
-    return []
+    guard let index = chat.candidates.first(where: { (chat.outbox[$0].nextTry ?? .max) <= now.steady }) else {
+      return []
+    }
+    self.chat?.outbox[index].state = .asked
+    return [handOver(chat.outbox[index], of: chat.user)]
   }
 
-  private mutating func handOver(_ outgoing: Outgoing) -> DashboardEffect {
+  private mutating func handOver(_ outgoing: Outgoing, of user: UserID) -> DashboardEffect {
     switch (outgoing.place, outgoing.wish) {
-    case (.session(let name), _): return ask(.open(chat?.user ?? UserID(high: 0, low: 0), session: name), .open)
-    case (.conversation(let id, let branch), .ask):
-      if outgoing.savesNext { return ask(.append(outgoing.question, to: id, branch: branch), .turn) }
-      return ask(.turn(.ask(outgoing.question, parent: nil, branch: branch), in: id), .turn)
-    case (.conversation(let id, _), .askInsteadOf(let message)):
+    case (.session(let name), _): return ask(.open(user, session: name), .open)
+    case (.conversation(let id), .ask):
+      if outgoing.savesNext { return ask(.append(outgoing.question, to: id, branch: outgoing.branch), .turn) }
+      return ask(.turn(.ask(outgoing.question, parent: nil, branch: outgoing.branch), in: id), .turn)
+    case (.conversation(let id), .askInsteadOf(let message)):
       return ask(.turn(.edit(message, outgoing.question), in: id), .turn)
-    case (.conversation(let id, _), .regenerate(let message)):
+    case (.conversation(let id), .regenerate(let message)):
       return ask(.turn(.regenerate(message, clientID: outgoing.clientID), in: id), .turn)
+    case (.conversation, .revise(let message, let revision)):
+      return ask(.revise(message, outgoing.text, ifRevision: revision), .turn)
     }
   }
 
@@ -56,33 +64,35 @@ extension DashboardModel {
     guard let index = askedIndex, let outgoing = chat?.outbox.remove(at: index) else { return [] }
     chat?.outbox.removeAll { $0.isSaved && $0.place == outgoing.place }
     var effects: [DashboardEffect] = []
-    if case .conversation(let id, let branch) = outgoing.place, id == thread?.id {
-      switch outgoing.wish {
-      case .ask:
+    if let open = thread, outgoing.place == .conversation(open.id) {
+      if outgoing.wish == .ask {
         // Who goes on with a branch wants to find it there again.
-        if let branch, let active = thread?.conversation?.activeBranch, branch != active {
-          effects.append(ask(.activate(branch, in: id), .activate))
+        if let branch = outgoing.branch, let active = open.conversation?.activeBranch, branch != active {
+          effects.append(ask(.activate(branch, in: open.id), .activate))
         }
-      case .askInsteadOf, .regenerate:
-        if let branch = begun.receipt.branch?.number ?? begun.receipt.messages.first?.branch {
-          effects += loadThread(.latest, branch: branch)
-        }
+      } else if let branch = begun.receipt.branch?.number ?? begun.receipt.messages.first?.branch {
+        effects += loadThread(.latest, branch: branch)
       }
     }
     if layout.hasThreadList { effects += loadThreads(from: nil) }
     return effects + handOver()
   }
 
-  /// A question is safe, and is still to be answered.
-  mutating func takeSaved(_ receipt: Receipt) -> [DashboardEffect] {
+  /// A message is changed, or a question is safe and still to be answered.
+  mutating func takeWritten(_ receipt: Receipt) -> [DashboardEffect] {
     guard let index = askedIndex, let outgoing = chat?.outbox[index] else { return [] }
+    guard outgoing.wish == .ask else {
+      chat?.outbox.remove(at: index)
+      return handOver()
+    }
     chat?.outbox[index].isSaved = true
     chat?.outbox[index].savesNext = false
+    chat?.outbox[index].failure = nil
     chat?.outbox[index].retry(at: now.steady + (receipt.durability == .stored ? 0 : Self.patience))
     // Its answer will see those before it; one in the middle of others is not asked for.
     chat?.outbox.removeAll { $0.isSaved && $0.place == outgoing.place && $0.clientID != outgoing.clientID }
-    if case .conversation(let id, let branch) = outgoing.place, let open = thread, id == open.id,
-      receipt.durability == .spooled, branch == nil || branch == open.branch
+    if let open = thread, outgoing.place == .conversation(open.id), receipt.durability == .spooled,
+      outgoing.branch == nil || outgoing.branch == open.branch
     {
       for message in receipt.messages { thread?.window.wait(for: message) }
       settleThread()
@@ -91,31 +101,46 @@ extension DashboardModel {
   }
 
   mutating func takeOpened(_ conversation: Conversation) -> [DashboardEffect] {
-    chat?.isStarting = false
+    var opened = chat?.firstSession
     if let asked = askedIndex, case .session(let name)? = chat?.outbox[asked].place {
+      opened = name
       for index in chat?.outbox.indices ?? 0..<0 where chat?.outbox[index].place == .session(name) {
-        chat?.outbox[index].place = .conversation(conversation.id, nil)
+        chat?.outbox[index].place = .conversation(conversation.id)
       }
       chat?.outbox[asked].retry(at: now.steady)
-      if thread != nil { return handOver() }
     }
-    var effects = openThread(
-      conversation.id, title: conversation.title, user: conversation.userID, sessionID: conversation.sessionID)
+    // Whoever has gone elsewhere meanwhile stays there.
+    let isAwaited = thread == nil && (chat?.isStarting == true || opened == chat?.newSession)
+    chat?.isStarting = false
+    var effects: [DashboardEffect] = []
+    if isAwaited {
+      chat?.newSession = nil
+      effects = show(
+        conversation.id, title: conversation.title, user: conversation.userID, sessionID: conversation.sessionID)
+    }
     if layout.hasThreadList { effects += loadThreads(from: nil) }
     return effects + handOver()
   }
 
   mutating func failOpening(_ failure: Failure) {
-    guard let index = askedIndex else {
+    if let index = askedIndex {
+      if failure.isOutage { wait(index, failure) } else { giveBack(index, failure) }
+    } else if failure.isOutage {
+      chat?.nextOpening = now.steady + Self.patience
+      say(failure.message)
+    } else {
       chat?.isStarting = false
-      return say(failure.message)
+      say(failure.message)
     }
-    if failure.isOutage { wait(index, failure) } else { giveBack(index, failure) }
   }
 
   mutating func failTurn(_ failure: Failure) {
     guard let index = askedIndex, let outgoing = chat?.outbox[index] else { return }
-    if failure.isOutage {
+    if failure.isBusy {
+      // Another device asks on this branch; this question comes behind its answer.
+      chat?.outbox[index].failure = failure
+      chat?.outbox[index].retry(at: now.steady + Self.patience / 4)
+    } else if failure.isOutage {
       // Without a store nobody can answer, but what was said can be kept.
       if outgoing.wish == .ask, !outgoing.isSaved, !outgoing.savesNext, failure != .noAnswer {
         chat?.outbox[index].savesNext = true
@@ -142,20 +167,25 @@ extension DashboardModel {
   ///
   /// - Returns: Whether there was something.
   mutating func takeBack() -> Bool {
-    guard let index = chat?.outbox.lastIndex(where: { !$0.isSaved && $0.failure != nil && $0.nextTry != nil }),
-      let failure = chat?.outbox[index].failure
+    let isLost = !isConnected
+    guard
+      let index = chat?.outbox.lastIndex(where: {
+        !$0.isSaved && $0.nextTry != nil && ($0.failure != nil || isLost)
+      })
     else { return false }
-    giveBack(index, failure)
+    let outgoing = chat?.outbox[index]
+    chat?.takenBack = outgoing
+    giveBack(index, outgoing?.failure)
     return true
   }
 
-  /// What a server refuses goes back to whoever wrote it.
-  private mutating func giveBack(_ index: Int, _ failure: Failure) {
+  /// What a server refuses goes back to whoever wrote it, where it was written.
+  private mutating func giveBack(_ index: Int, _ failure: Failure?) {
     guard let outgoing = chat?.outbox.remove(at: index) else { return }
-    say("Not sent: \(failure.message)")
-    chat?.focus = .composer
-    guard !outgoing.text.isEmpty, let chat else { return }
-    let rest = chat.composer.text
-    self.chat?.composer.replace(by: rest.isEmpty ? outgoing.text : outgoing.text + "\n" + rest)
+    say(failure.map { "Not sent: \($0.message)" } ?? "Taken back: it was not sent.")
+    guard !outgoing.text.isEmpty else { return }
+    let open = thread?.id
+    chat?.giveBack(outgoing.text, to: outgoing.place.conversation, open: open)
+    settleThread()
   }
 }

@@ -41,6 +41,11 @@ extension DashboardModel {
     case .switcher(var switcher):
       switcher.selected = moved(switcher.selected, switcher.hits.count)
       overlay = .switcher(switcher)
+    case .search(var finder):
+      finder.selected = moved(finder.selected, finder.hits.count)
+      let effect = searchOn(&finder)
+      overlay = .search(finder)
+      return effect
     case .branches(let selected): overlay = .branches(selected: moved(selected, thread?.tree.rows.count ?? 0))
     case .filter: return moveInList(rows < 0 ? (rows == -1 ? .previous : .pageUp) : (rows == 1 ? .next : .pageDown))
     case .find, nil: break
@@ -70,6 +75,7 @@ extension DashboardModel {
       guard switcher.hits.indices.contains(switcher.selected) else { return [] }
       let hit = switcher.hits[switcher.selected]
       return openThread(hit.id, title: hit.title, user: hit.user, sessionID: hit.sessionID)
+    case .search(let finder): return open(finder)
     case .branches(let selected): return show(branchAt: selected)
     case .find(let input):
       thread?.needle = input.text
@@ -79,6 +85,7 @@ extension DashboardModel {
   }
 
   private mutating func complete() -> [DashboardEffect] {
+    if case .search(let finder) = overlay { return changeScope(finder) }
     guard case .palette(var palette) = overlay else { return scrollOverlay(by: 1) }
     let entries = palette.entries(paletteScopes)
     guard entries.indices.contains(palette.selected) else { return [] }
@@ -109,6 +116,9 @@ extension DashboardModel {
       let effect = search(&switcher)
       overlay = .switcher(switcher)
       return [effect].compactMap { $0 }
+    case .search(var finder):
+      guard finder.input.take(key) else { return [] }
+      return search(finder)
     case .branches:
       // Nothing is typed here, so the letters of the lists move as well.
       if key == .character("j") { return scrollOverlay(by: 1) }

@@ -9,9 +9,20 @@ extension DashboardModel {
     return Viewport(thread: thread, width: path.columns, height: path.rows - 1, glyphs: glyphs)
   }
 
-  /// Opens a conversation and follows it.
+  /// Opens a conversation and follows it. Each has its own text in the user's composer.
   mutating func openThread(
-    _ id: ConversationID, title: String?, user: UserID?, sessionID: String?
+    _ id: ConversationID, title: String?, user: UserID?, sessionID: String?, at part: MessagePageRequest.Part = .latest,
+    branch: BranchNumber? = nil
+  ) -> [DashboardEffect] {
+    if thread?.id != id { chat?.changeThread(from: thread?.id, to: id) }
+    chat?.isStarting = false
+    chat?.newSession = nil
+    return show(id, title: title, user: user, sessionID: sessionID, at: part, branch: branch)
+  }
+
+  mutating func show(
+    _ id: ConversationID, title: String?, user: UserID?, sessionID: String?, at part: MessagePageRequest.Part = .latest,
+    branch: BranchNumber? = nil
   ) -> [DashboardEffect] {
     var effects: [DashboardEffect] = []
     if thread?.id != id {
@@ -24,10 +35,12 @@ extension DashboardModel {
       thread?.isBare = isBare
       thread?.isWhole = chat != nil
       if chat == nil { effects += go(to: .thread) }
-      if isConnected { effects += loadThread(.latest) }
+      if isConnected { effects += loadThread(part, branch: branch) }
       return effects
     }
-    return chat == nil ? go(to: .thread) : []
+    if chat == nil { effects += go(to: .thread) }
+    if part != .latest { effects += loadThread(part, branch: branch ?? thread?.conversation?.activeBranch) }
+    return effects
   }
 
   /// Reads a part of the path; the tree too, unless it is held.

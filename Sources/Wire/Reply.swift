@@ -119,7 +119,8 @@ extension ConversationError {
   init(reply fields: ReplyObject) throws(ConversationError) {
     self.init(
       try fields.choice("code"), try fields.string("detail"),
-      field: fields.has("field") ? try fields.optional("field", fields.string) : nil)
+      field: fields.has("field") ? try fields.optional("field", fields.string) : nil,
+      rule: fields.has("turn_id") ? .turnRuns(try fields.id("turn_id")) : nil)
   }
 }
 

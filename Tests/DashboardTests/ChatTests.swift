@@ -211,7 +211,7 @@ import Testing
     play.play(.control("u"))
     play.write("better")
     play.press(.enter)
-    #expect(play.asked(.revise)?.query == .revise(message.id, "better", ifRevision: message.revision))
+    #expect(play.asked(.turn)?.query == .revise(message.id, "better", ifRevision: message.revision))
     #expect(play.model.chat?.composer.text == "unfinished")
     play.settle()
     play.play(.escape)
@@ -259,6 +259,156 @@ import Testing
     #expect(play.model.chat?.purpose == .say && play.shows("Only your own messages"))
   }
 
+  @Test func `an edit that is refused comes back, and one without an answer is asked for again`() {
+    var play = Play.chat()
+    play.play(.escape, .character("k"), .character("e"))
+    let text = play.model.chat!.composer.text
+    play.write("!")
+    play.press(.enter)
+    let asked = play.asked(.turn)?.query
+    play.answer(.turn, .failure(Self.outage))
+    #expect(play.shows("not sent yet"))
+    play.pass(2.5)
+    #expect(play.asked(.turn)?.query == asked)
+    play.answer(.turn, .failure(Failure(code: "precondition_failed", "The message has another revision.")))
+    #expect(play.model.chat?.composer.text == text + "!" && play.shows("Not sent: The message has another revision."))
+  }
+
+  @Test func `every thread has its own text, and an edit stays with its message`() {
+    var play = Play.chat()
+    play.play(.escape, .character("k"), .character("e"))
+    play.write("?")
+    let text = play.model.chat!.composer.text
+    play.play(.control("k"))
+    play.type("refund")
+    play.play(.enter)
+    #expect(play.model.chat?.purpose == .say && play.model.chat?.composer.isEmpty == true)
+    play.write("for the other one")
+    play.play(.control("k"))
+    play.type("warehouse move")
+    play.play(.enter)
+    #expect(play.model.thread?.id == play.world.conversation.id)
+    #expect(play.model.chat?.purpose != .say && play.model.chat?.composer.text == text)
+    play.play(.escape)
+    #expect(play.model.chat?.purpose == .say && play.model.chat?.composer.isEmpty == true)
+  }
+
+  @Test func `what comes back while another message is edited waits behind the edit`() {
+    var play = Play.chat()
+    play.write("hello")
+    play.press(.enter)
+    let request = play.asked(.turn)?.request
+    play.press(.escape, .character("k"), .character("e"))
+    let edit = play.model.chat!.composer.text
+    if let request {
+      let refusal = Failure(code: "too_large", "Too long.")
+      play.effects = play.model.apply(.answer(.failure(refusal), to: request), at: play.moment)
+    }
+    #expect(play.model.chat?.composer.text == edit)
+    play.press(.escape)
+    #expect(play.model.chat?.composer.text == "hello")
+  }
+
+  // MARK: What waits
+
+  /// With the server gone, and what was asked for lost.
+  private func lose(_ play: inout Play) {
+    play.world.failures[.status] = Failure(code: "unavailable", "Connection refused")
+    play.pass(2.5)
+    play.settle()
+  }
+
+  @Test func `what is said before the first thread is known goes there, all of it`() {
+    var play = Play(world: .ofUser(), audience: .user(Warehouse.user(1), session: "plan", device: "d1"))
+    play.world.failures[.status] = Failure(code: "unavailable", "Connection refused")
+    play.begin()
+    play.settle()
+    play.write("one")
+    play.press(.enter)
+    play.write("two")
+    play.press(.enter)
+    #expect(play.shows("not sent yet"))
+    #expect(play.model.chat?.outbox.map(\.place) == [.session("plan"), .session("plan")])
+    var latest = Play(world: .ofUser(), audience: .user(Warehouse.user(1), session: nil, device: "d1"))
+    latest.begin()
+    latest.write("three")
+    latest.press(.enter)
+    #expect(latest.model.chat?.outbox.isEmpty == true && latest.model.chat?.composer.text == "three")
+  }
+
+  @Test func `a new session is one, however much is said before it is made`() {
+    var play = Play.chat()
+    lose(&play)
+    play.play(.escape, .character("n"))
+    for text in ["one", "two"] {
+      play.write(text)
+      play.press(.enter)
+    }
+    #expect(Set(play.model.chat?.outbox.map(\.place) ?? []).count == 1)
+    play.world.failures = [:]
+    play.pass(6)
+    play.settle()
+    #expect(play.model.thread?.id == play.world.conversation.id && play.model.chat?.outbox.isEmpty == true)
+  }
+
+  @Test func `a question that meets another's answer waits for its end`() {
+    var play = Play.chat()
+    play.write("hello")
+    play.press(.enter)
+    let name = play.model.chat?.outbox.first?.clientID
+    var busy = Failure(code: "conflict", "An answer is being written on this branch.")
+    busy.isBusy = true
+    play.answer(.turn, .failure(busy))
+    #expect(play.model.chat?.composer.isEmpty == true && play.shows("not sent yet"))
+    play.pass(1)
+    guard case .turn(.ask(let again, _, _), _)? = play.asked(.turn)?.query else {
+      Issue.record("asked \(play.effects)")
+      return
+    }
+    #expect(again.clientID == name)
+  }
+
+  @Test func `what waits is shown, quitting warns of it, and said again it keeps its name`() {
+    var play = Play.chat()
+    lose(&play)
+    play.write("hello")
+    play.press(.enter)
+    #expect(play.shows("not sent yet") && play.shows("hello"))
+    let name = play.model.chat?.outbox.first?.clientID
+    play.press(.control("c"))
+    #expect(!play.model.isOver && play.shows("once more quits"))
+    play.press(.escape)
+    #expect(play.model.chat?.composer.text == "hello" && play.model.chat?.outbox.isEmpty == true)
+    play.press(.enter)
+    #expect(play.model.chat?.outbox.first?.clientID == name)
+    play.press(.control("c"))
+    #expect(!play.model.isOver)
+    play.press(.control("c"))
+    #expect(play.model.isOver)
+  }
+
+  @Test func `nothing wakes the screen for what waits behind another`() {
+    var play = Play.chat()
+    for text in ["one", "two"] {
+      play.write(text)
+      play.press(.enter)
+      play.answer(.turn, .failure(Self.outage))
+      play.answer(.turn, .failure(Self.outage))
+    }
+    #expect(play.model.chat?.outbox.count == 2)
+    #expect((play.model.wakeup ?? 0) - play.moment.steady > 100_000)
+  }
+
+  @Test func `a token that has ended is asked for again, once`() {
+    var play = Play.chat()
+    play.tell(.ended(Failure(code: "unauthenticated", "The token has expired.")))
+    #expect(play.effects.contains { if case .attach = $0 { true } else { false } })
+    play.tell(.ended(Failure(code: "unauthenticated", "The token has expired.")))
+    #expect(play.model.thread?.failure != nil)
+    play.press(.escape, .character("r"))
+    #expect(play.asked(.page) != nil)
+  }
+
   // MARK: Threads
 
   @Test func `a new session is made with its first message`() {
@@ -286,6 +436,50 @@ import Testing
     play.play(.escape, .character("g"), .character("J"))
     let row = play.model.threads.cursor.selected
     #expect(play.model.thread?.id == play.model.threads.rows[row]?.id)
+  }
+
+  @Test func `what is searched for is found while it is typed, and opens in its place`() throws {
+    var play = Play.chat()
+    play.play(.escape, .character("/"))
+    play.type("cheaper monthly")
+    #expect(play.shows("Go with the cheaper one. Show monthly cost.") && play.shows("the branches that are shown"))
+    play.play(.enter)
+    #expect(play.model.overlay == nil && play.model.thread?.selectedMessage?.position == 38)
+    #expect(play.model.thread?.needle == "cheaper" && play.model.chat?.focus == .path)
+    // On the trunk, which is not the active branch: only where every branch counts, and there it is shown.
+    play.play(.control("f"))
+    play.type("question 50")
+    #expect(play.shows("no message has these words"))
+    play.play(.tab)
+    #expect(play.shows("Question 50 on branch 0?") && play.shows("every branch"))
+    play.play(.enter)
+    #expect(play.model.thread?.branch == 0 && play.model.thread?.selectedMessage?.content == "Question 50 on branch 0?")
+  }
+
+  @Test func `a search is read on, and says why it finds nothing`() throws {
+    var play = Play.chat()
+    play.play(.control("f"))
+    play.type("answer")
+    for _ in 0..<20 { play.play(.down) }
+    guard case .search(let finder)? = play.model.overlay else {
+      Issue.record("the search is gone")
+      return
+    }
+    #expect(finder.selected > 12 && finder.hits.count > 12 && finder.hits.allSatisfy { $0.message.content.isEmpty })
+    play.world.failures[.search] = Failure(code: "unavailable", "Nothing is searched while the store is down.")
+    play.play(.control("u"))
+    play.type("x")
+    #expect(play.shows("Nothing is searched while the store is down."))
+    play.press(.escape)
+    #expect(play.model.overlay == nil)
+  }
+
+  @Test func `operators search everything`() {
+    var play = Play.begun()
+    play.play(.control("f"))
+    play.type("monthly")
+    play.play(.enter)
+    #expect(play.model.view == .thread && play.model.thread?.selectedMessage?.position == 38)
   }
 
   @Test func `others who write are said, and this one tells them`() {
@@ -328,6 +522,10 @@ import Testing
     play.answer(.turn, .failure(Self.outage))
     play.settle()
     try StateSnapshotTests.check("chat-spooled-\(size)", play)
+    play = Play.chat(columns, rows)
+    play.play(.control("f"))
+    play.type("cost")
+    try StateSnapshotTests.check("chat-search-\(size)", play)
     play = Play.chat(columns, rows)
     play.play(.escape, .character("?"))
     try StateSnapshotTests.check("chat-help-\(size)", play)

@@ -57,6 +57,7 @@ struct Warehouse {
         Revision(number: $0, content: "Earlier text \($0)", metadata: .emptyObject, replacedAt: Warehouse.ago(4_000))
       }
       return .detail(MessageDetail(message: message, siblings: []), revisions)
+    case .search(let query, let cursor): return .hits(hits(query, cursor))
     case .health: return .health(StoreHealth(warnings: warnings))
     case .open: return .opened(conversation)
     case .turn(let request, _): return .begun(begun(request))
@@ -109,6 +110,19 @@ extension Warehouse {
     }
     world.threads.insert(world.conversation, at: 0)
     return world
+  }
+
+  /// Messages with all words, as far as a test needs that; a hundred in two pages for the word `answer`.
+  func hits(_ query: SearchQuery, _ cursor: String?) -> Page<SearchHit> {
+    let paths = query.scope == .active ? path(conversation.activeBranch) : texts.values.flatMap(\.self)
+    let found = paths.sorted { $0.position > $1.position }.filter { message in
+      query.text.split(separator: " ").allSatisfy { message.content.lowercased().contains($0.lowercased()) }
+    }
+    let start = cursor.flatMap { Int($0) } ?? 0
+    let page = found.dropFirst(start).prefix(12)
+    return Page(
+      items: page.map { SearchHit(message: $0, snippet: String($0.content.prefix(80)), title: conversation.title) },
+      next: start + 12 < found.count ? "\(start + 12)" : nil)
   }
 
   /// A question and the place of its answer, on the branch that the request makes or goes on with.

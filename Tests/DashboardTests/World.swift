@@ -134,6 +134,7 @@ struct World {
       let found = (1...Self.messageCount).lazy.map { message($0) }.first { $0.id == id } ?? message(1)
       let siblings = [(found.id, 0), (Self.id(5), 1)].map { MessageDetail.Sibling(id: $0.0, branch: $0.1) }
       return .detail(MessageDetail(message: found, siblings: siblings), [])
+    case .search: return .hits(Page(items: [], next: nil))
     case .health: return .health(StoreHealth())
     case .open: return .opened(conversation(0))
     case .turn, .append, .revise, .cancel, .activate:

@@ -219,6 +219,45 @@ def test_threads_are_made_and_switched(own_server: Server, user: str) -> None:
         screen.shows("You said: Trains in Japan")
 
 
+def test_words_are_found_in_every_thread_and_open_in_place(own_server: Server, user: str) -> None:
+    with Native(own_server, own_server.token(user)) as native:
+        long = native.ask("POST", "/v1/conversations", {"title": "A long one"}).json["conversation"]["id"]
+        native.append_all(long, [f"line {number}" + (" about Lofoten" if number == 20 else "") for number in range(1, 301)])
+        other = native.ask("POST", "/v1/conversations", {"title": "The latest"}).json["conversation"]["id"]
+        native.append_all(other, ["something else"])
+    with Chat(own_server, user, rows=24, columns=80) as screen:
+        screen.shows("something else")
+        screen.escape()
+        screen.press("/lofo*")
+        screen.shows("line 20 about Lofoten")
+        screen.press(ENTER)
+        screen.shows("#20 ")
+        screen.shows("A long one")
+        assert "#300" not in screen.text
+    with Terminal("dashboard", "--data", str(own_server.data), "--server", f"http://127.0.0.1:{own_server.port}") as screen:
+        screen.shows("0 live")
+        screen.press("\x06LOFOTEN line")
+        screen.shows("line 20 about Lofoten")
+        screen.press(ENTER)
+        screen.shows("#20 ")
+
+
+def test_what_is_not_sent_is_not_dropped_without_a_word(own_server: Server, user: str) -> None:
+    with Chat(own_server, user) as screen:
+        screen.shows("It is made with its first message.")
+        own_server.kill9()
+        screen.shows("DISCONNECTED", 6)
+        screen.say("said while nobody listens")
+        screen.shows("not sent yet")
+        screen.press("\x03")
+        screen.shows("once more quits")
+        screen.escape()
+        screen.gone("not sent yet")
+        screen.press("\x03")
+        assert screen.ended() == 0 and screen.left_clean()
+    own_server.restart()
+
+
 def test_a_pasted_text_is_one_message(own_server: Server, user: str) -> None:
     with Chat(own_server, user) as screen:
         screen.shows("It is made with its first message.")
