@@ -284,10 +284,13 @@ final class LiveHub: Sendable {
       // Answers whose place the feed does not know yet are told from their start when it does.
       let published = state.feeds[id]!.published ?? version
       for (key, turn) in state.turns[id] ?? [:] where turn.turn.version <= published {
+        let held = state.turns[id]![key]!.takeHeld()
         let untold = state.turns[id]![key]!.takeUntold()
         for (other, one) in state.feeds[id]!.clients where other != client.id && one.isSettled {
+          held.forEach { one.push($0) }
           if let untold { one.push(untold) }
         }
+        held.forEach { client.push($0) }
         if let draft = state.turns[id]![key]!.draft { client.push(draft) }
       }
       startReading(id, &state)
@@ -352,9 +355,10 @@ final class LiveHub: Sendable {
         live.takePiece()
         if isKnown, let delta = live.takeUntold() { tell(id, delta, state) }
       case .tool(let use):
-        if isKnown { tell(id, live.tool(use), state) }
+        if isKnown { tell(id, live.tool(use), state) } else { live.held.append(use) }
       case .failed(let error): live.failure = error
       case .done(let message):
+        for tool in live.takeHeld() { tell(id, tool, state) }
         state.turns[id]?[turn.id] = nil
         if state.turns[id]?.isEmpty ?? false { state.turns[id] = nil }
         return tell(id, live.done(message), state)
@@ -368,6 +372,7 @@ final class LiveHub: Sendable {
     state.withLock { state in
       guard let published = state.feeds[id]?.published else { return }
       for (key, turn) in state.turns[id] ?? [:] where turn.turn.version <= published {
+        for tool in state.turns[id]![key]!.takeHeld() { tell(id, tool, state) }
         if let delta = state.turns[id]![key]!.takeUntold() { tell(id, delta, state) }
       }
     }

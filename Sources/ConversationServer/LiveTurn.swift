@@ -9,6 +9,8 @@ struct LiveTurn {
   /// How much of it those who look were told, in bytes and in scalars.
   private var told = (bytes: 0, scalars: 0)
   private var tokens = 0
+  /// Tools that were run before anybody could know of the answer; bounded by the rounds of a turn.
+  var held: [ToolUse] = []
   /// Why the answer ends early.
   var failure: ConversationError?
   /// Pieces of each of the latest half seconds.
@@ -37,6 +39,12 @@ struct LiveTurn {
     let piece = String(text[text.utf8.index(text.utf8.startIndex, offsetBy: told.bytes)...])
     defer { told = (text.utf8.count, told.scalars + piece.unicodeScalars.count) }
     return delta(offset: told.scalars, piece)
+  }
+
+  /// The tools that nobody was told of yet; from now on everybody was.
+  mutating func takeHeld() -> [Announcement] {
+    defer { held = [] }
+    return held.map(tool)
   }
 
   private func slot() -> Int { Int((ContinuousClock.now - began) / .milliseconds(Self.slotMilliseconds)) }
