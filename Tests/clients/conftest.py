@@ -7,6 +7,7 @@ variable `PARLEY_BINARY` names another binary than the checkout's debug build.
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -15,6 +16,9 @@ import pytest
 from harness import Server, binary
 
 LOG_LINES_SHOWN = 60
+
+# A run in the background ignores SIGINT, and every program that it starts would, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

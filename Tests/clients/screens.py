@@ -74,7 +74,9 @@ class Terminal:
 
     def ended(self) -> int:
         """Reads to the end; returns the exit code, or minus the signal."""
+        deadline = time.monotonic() + 30
         while True:
+            assert time.monotonic() < deadline, f"it goes on:\n{self.text}"
             try:
                 self.read(10)
             except pexpect.EOF:
