@@ -40,11 +40,11 @@ extension DashboardModel {
         for change in changes { take(change) }
         thread?.version = max(known, start.version)
         isUnsettled = true
-        return []
+        return handOverAttached()
       case .page:
         // Too much was missed to be told, or nothing was known: what is on the screen is read again.
         thread?.version = start.version
-        return reload()
+        return reload() + handOverAttached()
       }
     case .event(.changes(let version, let changes)):
       for change in changes { take(change) }

@@ -4,6 +4,24 @@ extension DashboardModel {
   /// Microseconds between two tries to hand something over.
   private static let patience: Int64 = 2_000_000
 
+  /// When something may first be handed over: what becomes of it is heard by who is attached, so that is waited for, though
+  /// not for long.
+  private func firstTry(at place: Outgoing.Place) -> Int64 {
+    guard let open = thread, place == .conversation(open.id), open.live != .attached else { return now.steady }
+    return now.steady + Self.patience / 2
+  }
+
+  /// The open thread is followed now: what waited only for that goes.
+  mutating func handOverAttached() -> [DashboardEffect] {
+    guard let open = thread, let chat else { return [] }
+    for (index, outgoing) in chat.outbox.enumerated() where outgoing.place == .conversation(open.id) {
+      if outgoing.failure == nil, outgoing.nextTry != nil, !outgoing.isSaved {
+        self.chat?.outbox[index].retry(at: now.steady)
+      }
+    }
+    return handOver()
+  }
+
   /// The name of a message or a session that nobody has used.
   mutating func newName() -> String {
     lastNumber += 1
@@ -23,7 +41,7 @@ extension DashboardModel {
     chat?.isWarned = false
     let outgoing = Outgoing(
       place: place, branch: branch, wish: wish, text: text, clientID: name ?? newName(),
-      state: .waiting(nextTry: now.steady))
+      state: .waiting(nextTry: firstTry(at: place)))
     chat?.outbox.append(outgoing)
     return handOver()
   }
@@ -117,6 +135,11 @@ extension DashboardModel {
       chat?.newSession = nil
       effects = show(
         conversation.id, title: conversation.title, user: conversation.userID, sessionID: conversation.sessionID)
+      let place = Outgoing.Place.conversation(conversation.id)
+      let due = firstTry(at: place)
+      for index in chat?.outbox.indices ?? 0..<0 where chat?.outbox[index].place == place {
+        chat?.outbox[index].retry(at: due)
+      }
     }
     if layout.hasThreadList { effects += loadThreads(from: nil) }
     return effects + handOver()
