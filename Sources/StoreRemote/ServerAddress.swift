@@ -1,10 +1,10 @@
-import ConversationModel
+public import ConversationModel
 
 /// Where a server is: `http://HOST:PORT` or `https://HOST:PORT`; a path before `/v1` may follow.
-struct ServerAddress: Sendable {
+public struct ServerAddress: Sendable {
   let isSecure: Bool
   /// A name or an address, of IPv6 without its brackets.
-  let host: String
+  public let host: String
   let port: Int
   /// Host and port as the address has them.
   let authority: String
@@ -12,7 +12,7 @@ struct ServerAddress: Sendable {
   let path: String
 
   /// - Throws: `.invalid` for an address that is none.
-  init(_ text: String) throws(ConversationError) {
+  public init(_ text: String) throws(ConversationError) {
     var rest = text[...]
     while rest.last == "/" { rest.removeLast() }
     isSecure = rest.hasPrefix("https://")

@@ -1,3 +1,4 @@
+import StoreRemote
 import Synchronization
 
 /// Where a server listens: wanted at first, known with its port once it does.

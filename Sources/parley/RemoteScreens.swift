@@ -28,8 +28,8 @@ enum RemoteScreens {
   }
 }
 
-/// Where a server is.
-enum ServerAddress {
+extension ServerAddress {
+  /// Where a server that listens there is found from its own machine.
   static func url(of listen: (host: String, port: Int)) -> String {
     // An address that stands for all of the machine's is none to connect to.
     let host = ["0.0.0.0", "::"].contains(listen.host) ? "127.0.0.1" : listen.host
@@ -41,16 +41,12 @@ enum ServerAddress {
     String(address.split(separator: "/", maxSplits: 2).last ?? "")
   }
 
-  /// Whether a key that is sent there stays on this machine.
+  /// Whether a key that is sent there stays on this machine; not for what is no address.
   static func isLoopback(_ address: String) -> Bool {
-    let parts = address.split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false)
-    guard parts.count >= 3, parts[0].hasSuffix(":"), parts[1].isEmpty else { return false }
-    let authority = parts[2].prefix { $0 != "?" && $0 != "#" }
-    guard !authority.contains("@") else { return false }
-    let host = authority.hasPrefix("[") ? authority.dropFirst().prefix { $0 != "]" } : authority.prefix { $0 != ":" }
+    guard let host = (try? ServerAddress(address))?.host else { return false }
     if host == "localhost" || host == "::1" { return true }
     var parsed = in_addr()
-    return inet_pton(AF_INET, String(host), &parsed) == 1 && UInt32(bigEndian: parsed.s_addr) >> 24 == 127
+    return inet_pton(AF_INET, host, &parsed) == 1 && UInt32(bigEndian: parsed.s_addr) >> 24 == 127
   }
 }
 
