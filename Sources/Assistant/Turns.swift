@@ -36,7 +36,7 @@ public final class Turns: Sendable {
     public var question: Message? { receipt.messages.count > 1 ? receipt.messages.first : nil }
   }
 
-  private struct State {
+  struct State {
     /// Those that are written now.
     var running: [MessageID: Turn] = [:]
     /// Conversations in which a turn begins now, and who waits to begin another.
@@ -46,22 +46,22 @@ public final class Turns: Sendable {
     var isStopped = false
   }
 
-  private let store: any Store
+  let store: any Store
   private let model: any LanguageModel
   private let tools: [Tool]
-  private let settings: Settings
+  let settings: Settings
   private let logger: Logger
   private let announce: @Sendable (Turn, Turn.Event) -> Void
-  private let state = Mutex(State())
+  let state = Mutex(State())
   private let jobs: AsyncStream<Job>
-  private let job: AsyncStream<Job>.Continuation
+  let job: AsyncStream<Job>.Continuation
 
-  private enum Job: Sendable {
+  enum Job: Sendable {
     case write(Writing)
     case settle(ConversationID, Principal)
   }
 
-  private struct Writing: Sendable {
+  struct Writing: Sendable {
     let turn: Turn
     let answer: Message
     let principal: Principal
@@ -146,61 +146,13 @@ public final class Turns: Sendable {
   }
 
   /// Writes an answer, unless it has ended.
-  private func start(_ answer: Message, version: Version, as principal: Principal) -> Turn {
+  func start(_ answer: Message, version: Version, as principal: Principal) -> Turn {
     let turn = Turn(answer, version: version)
     if answer.status == .streaming {
       state.withLock { $0.running[turn.id] = turn }
       job.yield(.write(Writing(turn: turn, answer: answer, principal: principal)))
     }
     return turn
-  }
-
-  // MARK: Beginnings without an outcome
-
-  /// Changes of a conversation that are looked through for an answer that nobody writes.
-  private static let doubtfulChanges = 200
-
-  private func doubt(_ id: ConversationID, _ principal: Principal) {
-    let isNew = state.withLock { $0.doubts.count < settings.turns && $0.doubts.insert(id).inserted }
-    if isNew { job.yield(.settle(id, principal)) }
-  }
-
-  /// Waits for the store, and writes the answers whose place was taken although the store could not say so: a commit
-  /// whose outcome is unknown may have happened, and no answer may stay unwritten for ever.
-  private func settle(_ id: ConversationID, as principal: Principal) async {
-    var pause = 1
-    while (try? await Task.sleep(for: .seconds(pause))) != nil, !state.withLock(\.isStopped) {
-      pause = min(2 * pause, 8)
-      // With the gate taken, every answer of a turn that has begun is among those that are written.
-      await enter(id)
-      defer { leave(id) }
-      do throws(ConversationError) {
-        if try await !writeForgotten(in: id, as: principal) { continue }
-      } catch {
-        if error.code == .unavailable { continue }
-      }
-      // Before the gate is left: whoever comes next may have doubts of its own.
-      return state.withLock { _ = $0.doubts.remove(id) }
-    }
-  }
-
-  /// - Returns: False while the store is down.
-  private func writeForgotten(
-    in id: ConversationID, as principal: Principal
-  ) async throws(ConversationError) -> Bool {
-    let version = try await store.conversation(.id(id), as: principal).version
-    var since = max(0, version - Self.doubtfulChanges)
-    while true {
-      let changes = try await store.changes(
-        in: id, since: since, limit: Limits.pageItems.upperBound, as: principal)
-      guard !changes.isDegraded else { return false }
-      for case .message(let message) in changes.changes.map(\.row)
-      where message.status == .streaming && running(message.id) == nil {
-        _ = start(message, version: version, as: principal)
-      }
-      guard changes.hasMore else { return true }
-      since = changes.version
-    }
   }
 
   private func place(
@@ -301,7 +253,7 @@ public final class Turns: Sendable {
   }
 
   /// Turns of one conversation begin one after the other, so that a question that comes twice at once is one.
-  private func enter(_ id: ConversationID) async {
+  func enter(_ id: ConversationID) async {
     await withCheckedContinuation { continuation in
       let isFree = state.withLock { state in
         guard state.gates[id] != nil else {
@@ -315,7 +267,7 @@ public final class Turns: Sendable {
     }
   }
 
-  private func leave(_ id: ConversationID) {
+  func leave(_ id: ConversationID) {
     let next = state.withLock { state -> CheckedContinuation<Void, Never>? in
       guard let waiting = state.gates[id], !waiting.isEmpty else {
         state.gates[id] = nil
@@ -486,46 +438,6 @@ public final class Turns: Sendable {
   private func conclude(_ turn: Turn, _ message: Message) {
     turn.end(message)
     announce(turn, .done(message))
-  }
-
-  // MARK: What is kept of how an answer came about
-
-  /// The model, the tools that were run, and why it ended early. Results are cut: together they fit into a message.
-  private static func metadata(of model: any LanguageModel, tools: [ToolUse], error: ConversationError?)
-    -> JSONText
-  {
-    var writer = JSONWriter()
-    writer.beginObject()
-    func field(_ name: String, _ text: String) {
-      writer.key(name)
-      writer.string(text)
-    }
-    if let error { field("error", error.message) }
-    field("model", model.name)
-    if !tools.isEmpty {
-      writer.key("tools")
-      writer.beginArray()
-      var left = Limits.objectBytes / 2
-      for use in tools {
-        writer.beginObject()
-        if let arguments = use.arguments, arguments.text.utf8.count < left {
-          writer.key("arguments")
-          writer.raw(arguments.text)
-          left -= arguments.text.utf8.count
-        }
-        writer.key("error")
-        writer.bool(use.isError)
-        field("name", String(use.name.prefix(64)))
-        let result = String(use.result.prefix(min(2_000, max(0, left / 8))))
-        field("result", result)
-        left -= result.utf8.count * 2
-        writer.endObject()
-      }
-      writer.endArray()
-    }
-    writer.endObject()
-    return (try? JSONReader.read(writer.takeBytes()))
-      .map { JSONText(canonical: $0.canonicalText()) } ?? .emptyObject
   }
 }
 
