@@ -14,7 +14,9 @@ from table import Findings, Row
 from trial import Trial
 
 NAME, COUNT = "full disk", 12
-_MEGABYTES = 24
+_MEGABYTES = 64
+"""Room for a log of its greatest size, for what a checkpoint makes of it, and for what the writers add meanwhile: a disk that
+is full of these needs more room, and not only its ballast away."""
 _FULL_SECONDS = 1.5
 
 
