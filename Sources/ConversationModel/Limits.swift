@@ -110,6 +110,19 @@ public enum Limits {
   public static let queuedReads = 4_096
   /// Bytes of text after which a page of changes ends at the next version.
   public static let changesBytes = 1_048_576
+  /// Bytes of one file that is imported.
+  public static let importBytes = 268_435_456
+  /// Bytes of one record of an imported file, which is held in memory: a message with a hundred earlier texts of full size, or a
+  /// whole conversation of another system.
+  public static let recordBytes = 33_554_432
+  /// Things that were not taken which the report of an import names; beyond, they are only counted.
+  public static let reportedSkips = 1_000
+  /// Imports at one time; one more is refused as `unavailable`.
+  public static let imports = 2
+  /// Ids of conversations that are read at once for an export of all.
+  public static let archivedIDs = 10_000
+  /// Bytes of text after which a part of an export ends, and a batch of an import.
+  public static let archivedBytes = 1_048_576
   /// Rows that one step of an erasure deletes before other writers get their turn.
   public static let eraseRows = 500
   /// Steps of an erasure that its caller waits for before the answer becomes `pending`.

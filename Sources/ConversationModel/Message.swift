@@ -57,6 +57,13 @@ public struct Message: Hashable, Sendable {
   }
 }
 
+extension Message {
+  /// Whether it says nothing at all, as a deleted one must.
+  public var isBlank: Bool {
+    content.isEmpty && intent == nil && confidence == nil && entities.isEmptyObject && metadata.isEmptyObject
+  }
+}
+
 /// How sure the assistant was, as the former system's `decimal(3,2)`: hundredths from -9.99 to 9.99.
 public struct Confidence: Hashable, Sendable {
   public let hundredths: Int

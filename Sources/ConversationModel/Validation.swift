@@ -118,7 +118,7 @@ public func validatePageLimit(_ limit: Int) throws(ConversationError) {
 /// - Throws: As for a message with this content.
 public func validateDraft(_ content: String) throws(ConversationError) { try validateContent(content) }
 
-private func validateContent(_ content: String) throws(ConversationError) {
+func validateContent(_ content: String) throws(ConversationError) {
   guard content.utf8.count <= Limits.contentBytes else {
     throw ConversationError(
       .tooLarge, "The content of a message holds at most \(Limits.contentBytes) bytes.", field: "content")
@@ -128,28 +128,28 @@ private func validateContent(_ content: String) throws(ConversationError) {
   }
 }
 
-private func validateTitle(_ title: String) throws(ConversationError) {
+func validateTitle(_ title: String) throws(ConversationError) {
   guard (1...Limits.titleScalars).contains(title.unicodeScalars.count), !holdsControlCharacter(title) else {
     throw ConversationError(
       .invalid, "A title holds 1 to \(Limits.titleScalars) characters and no control characters.", field: "title")
   }
 }
 
-private func validateKey(_ key: String, _ field: String) throws(ConversationError) {
+func validateKey(_ key: String, _ field: String) throws(ConversationError) {
   guard (1...Limits.keyScalars).contains(key.unicodeScalars.count), !holdsControlCharacter(key) else {
     throw ConversationError(
       .invalid, "A \(field) holds 1 to \(Limits.keyScalars) characters and no control characters.", field: field)
   }
 }
 
-private func validateObject(_ object: JSONText, _ field: String) throws(ConversationError) {
+func validateObject(_ object: JSONText, _ field: String) throws(ConversationError) {
   guard object.text.utf8.count <= Limits.objectBytes else {
     throw ConversationError(
       .tooLarge, "The object \(field) holds at most \(Limits.objectBytes) bytes of JSON.", field: field)
   }
 }
 
-private func holdsNUL(_ text: String) -> Bool { text.utf8.contains(0) }
+func holdsNUL(_ text: String) -> Bool { text.utf8.contains(0) }
 
 /// C0, DEL and C1.
 private func holdsControlCharacter(_ text: String) -> Bool {

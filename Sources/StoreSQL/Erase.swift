@@ -47,7 +47,8 @@ extension SQLStore {
           try connection.all(Statements.erasing, [.integer(Limits.eraseRows)]) { row -> ConversationID in try row.id(0)
           }
         }
-        for id in ids {
+        // Those that are being taken in are hidden, too.
+        for id in ids where !restorations.contains(id) {
           while try await !write({ connection in try self.eraseStep(id, on: connection) }) {
             try Task.checkCancellation()
           }

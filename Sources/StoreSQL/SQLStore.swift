@@ -6,11 +6,12 @@ import Synchronization
 ///
 /// A command runs in one closure inside the driver's write transaction, a read in one snapshot.
 /// `Append.swift`, `Answers.swift`, `Tree.swift`, `Conversations.swift`, `Pages.swift`, `Changes.swift`,
-/// `Search.swift` and `Erase.swift` hold what they do there. `run` does what nobody asks for.
+/// `Search.swift`, `Erase.swift`, `Archive.swift` and `Restore.swift` hold what they do there. `run` does what nobody asks for.
 public struct SQLStore<Driver: SQLDriver>: Store {
   let driver: Driver
   let environment: StoreEnvironment
   let pendingErasures: ErasureQueue
+  let restorations = Restorations()
   let commands = Counter()
   let canary = LastCanary()
 

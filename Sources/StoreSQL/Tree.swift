@@ -301,11 +301,6 @@ struct BranchPlace: Hashable {
 let blankFingerprint = [UInt8](repeating: 0, count: 16)
 
 extension Message {
-  /// Whether it says nothing any more.
-  var isBlank: Bool {
-    content.isEmpty && intent == nil && confidence == nil && entities == .emptyObject && metadata == .emptyObject
-  }
-
   /// Takes away everything but the place, as `Statements.blankMessage` does.
   mutating func blank() {
     content = ""

@@ -29,8 +29,22 @@ extension JSONWriter {
   public mutating func message(
     _ message: Message, durability: Durability = .stored, siblings: [MessageDetail.Sibling]? = nil
   ) {
-    let durability = message.durability == .spooled ? .spooled : durability
     beginObject()
+    messageFields(message, durability: durability)
+    if let siblings {
+      key("siblings")
+      list(siblings) { writer, sibling in
+        writer.beginObject()
+        writer.field("id", sibling.id)
+        writer.field("branch", sibling.branch)
+        writer.endObject()
+      }
+    }
+    endObject()
+  }
+
+  mutating func messageFields(_ message: Message, durability: Durability = .stored) {
+    let durability = message.durability == .spooled ? .spooled : durability
     field("id", message.id)
     field("client_id", message.clientID)
     field("conversation_id", message.conversationID)
@@ -52,20 +66,15 @@ extension JSONWriter {
     field("durability", durability.rawValue)
     field("created_at", message.createdAt)
     if let editedAt = message.editedAt { field("edited_at", editedAt) } else { nullField("edited_at") }
-    if let siblings {
-      key("siblings")
-      list(siblings) { writer, sibling in
-        writer.beginObject()
-        writer.field("id", sibling.id)
-        writer.field("branch", sibling.branch)
-        writer.endObject()
-      }
-    }
-    endObject()
   }
 
   public mutating func branch(_ branch: Branch) {
     beginObject()
+    branchFields(branch)
+    endObject()
+  }
+
+  mutating func branchFields(_ branch: Branch) {
     field("number", branch.number)
     if let parent = branch.parent { field("parent", parent) } else { nullField("parent") }
     field("fork_position", branch.forkPosition)
@@ -75,7 +84,6 @@ extension JSONWriter {
     field("active", branch.isActive)
     field("deleted", branch.isDeleted)
     field("created_at", branch.createdAt)
-    endObject()
   }
 
   public mutating func page(_ page: MessagePage) {

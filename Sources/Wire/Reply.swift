@@ -203,7 +203,7 @@ extension Branch {
 }
 
 extension Revision {
-  fileprivate init(reply fields: ReplyObject) throws(ConversationError) {
+  init(reply fields: ReplyObject) throws(ConversationError) {
     self.init(
       number: try fields.count("revision"), content: try fields.string("content"),
       metadata: try fields.json("metadata"), replacedAt: try fields.time("replaced_at"))

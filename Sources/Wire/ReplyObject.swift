@@ -116,7 +116,10 @@ struct ReplyObject: Sendable {
 }
 
 extension ConversationError {
+  /// What an unreadable answer is called, before the fault.
+  static let unreadableAnswer = "The server's answer cannot be read: "
+
   static func unreadable(_ fault: String, _ underlying: (any Error)? = nil) -> ConversationError {
-    ConversationError(.internal, "The server's answer cannot be read: \(fault).", underlying: underlying)
+    ConversationError(.internal, "\(unreadableAnswer)\(fault).", underlying: underlying)
   }
 }

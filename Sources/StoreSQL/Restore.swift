@@ -1,0 +1,270 @@
+public import ConversationModel
+import Crypto
+import Synchronization
+
+// Conversations on their way in. Until it is whole, one is hidden as if it were being erased, and that is what becomes of it
+// if the process ends before: nobody ever sees half of a conversation.
+
+/// The conversations that are being taken in. Whoever removes hidden rows leaves these alone; whoever erases a user takes its
+/// conversations out, and their import ends.
+final class Restorations: Sendable {
+  private let ids = Mutex<Set<ConversationID>>([])
+
+  func begin(_ id: ConversationID) { ids.withLock { _ = $0.insert(id) } }
+  func end(_ id: ConversationID) { ids.withLock { _ = $0.remove(id) } }
+  func contains(_ id: ConversationID) -> Bool { ids.withLock { $0.contains(id) } }
+}
+
+extension SQLStore {
+  public func beginRestoring(
+    _ archive: ArchivedConversation, as principal: Principal
+  ) async throws(ConversationError) -> Restoration? {
+    try archive.validate()
+    let user = archive.conversation.userID
+    guard principal.owns(user) else {
+      throw ConversationError(.forbidden, "A user may import its own conversations only.", field: "user_id")
+    }
+    // Known even if the commit fails: what it left must not count as being taken in.
+    let begun = Mutex<ConversationID?>(nil)
+    let id: ConversationID?
+    do {
+      id = try await write { connection in
+        guard let id = try self.freeID(for: archive.conversation, on: connection) else { return nil }
+        self.restorations.begin(id)
+        begun.withLock { $0 = id }
+        try self.insert(archive, as: id, on: connection)
+        return id
+      }
+    } catch {
+      if let id = begun.withLock({ $0 }) { abandon(id) }
+      throw error
+    }
+    guard let id else { return nil }
+    let restoration = Restoration(id: id, archive: archive, principal: principal)
+    do {
+      var rest = archive.branches[...]
+      while !rest.isEmpty {
+        let chunk = Array(rest.prefix(Limits.eraseRows))
+        rest = rest.dropFirst(chunk.count)
+        try await write { connection in
+          for branch in chunk { try self.insert(branch, of: id, on: connection) }
+        }
+      }
+    } catch {
+      await abandonRestoring(restoration)
+      throw error
+    }
+    return restoration
+  }
+
+  /// The id that a conversation gets; nil if the user has it already.
+  private func freeID(
+    for conversation: Conversation, on connection: Driver.Connection
+  ) throws -> ConversationID? {
+    func owner(_ id: ConversationID) throws -> UserID? {
+      try connection.first(ArchiveStatements.owner, [.id(id)]) { try $0.id(0) }
+    }
+    let derived: ConversationID = .derived(from: conversation.id, in: conversation.userID)
+    for id in [conversation.id, derived] {
+      guard let owner = try owner(id) else { return id }
+      guard owner == conversation.userID else { continue }
+      guard !restorations.contains(id) else {
+        throw ConversationError(.conflict, "The conversation is being imported by another request.")
+      }
+      if try find(.id(id), on: connection) != nil { return nil }
+    }
+    throw ConversationError(.conflict, "The conversation is still being erased; import it again later.")
+  }
+
+  private func insert(
+    _ archive: ArchivedConversation, as id: ConversationID, on connection: Driver.Connection
+  ) throws {
+    let conversation = archive.conversation
+    try connection.execute(
+      ArchiveStatements.insertConversation,
+      [
+        .id(id), .id(conversation.userID), .optional(conversation.title, SQLValue.text),
+        .text(conversation.context.text), .boolean(conversation.isArchived), .boolean(conversation.isPinned),
+        .integer(conversation.activeBranch), .integer((archive.branches.last?.branch.number ?? 0) + 1),
+        .integer(archive.branches.count { !$0.branch.isDeleted }), .integer(conversation.version),
+        .time(conversation.createdAt), .time(max(conversation.createdAt, conversation.updatedAt)),
+      ])
+  }
+
+  private func insert(_ archived: ArchivedBranch, of id: ConversationID, on connection: Driver.Connection) throws {
+    let branch = archived.branch
+    try connection.execute(
+      ArchiveStatements.insertBranch,
+      [
+        .id(id), .integer(branch.number), .optional(branch.parent, SQLValue.integer), .integer(branch.forkPosition),
+        .integer(branch.headPosition), .optional(branch.title, SQLValue.text), .text(branch.origin.rawValue),
+        .boolean(branch.isDeleted), .integer(archived.version), .time(branch.createdAt),
+      ])
+  }
+
+  public func restore(
+    _ messages: [ArchivedMessage], of restoration: inout Restoration
+  ) async throws(ConversationError) {
+    for message in messages { try message.validate() }
+    let before = restoration
+    restoration = try await write { connection in
+      try self.requireRestoring(before.id)
+      var restoration = before
+      let search = SearchIndex(owner: before.archive.conversation.userID, conversation: before.id)
+      for message in messages {
+        let branch = try restoration.take(message)
+        try self.insert(message, on: branch, of: before.id, search, on: connection)
+        if message.message.status != .deleted, !branch.isDeleted { restoration.messages += 1 }
+      }
+      return restoration
+    }
+  }
+
+  private func requireRestoring(_ id: ConversationID) throws {
+    guard restorations.contains(id) else {
+      throw ConversationError(.notFound, "The user was erased while its conversation was imported.")
+    }
+  }
+
+  private func insert(
+    _ archived: ArchivedMessage, on branch: Branch, of id: ConversationID, _ search: SearchIndex,
+    on connection: Driver.Connection
+  ) throws {
+    var message = archived.message
+    let original = message.id
+    if let place = try connection.first(Statements.messagePlace, [.id(message.id)], MessagePlace.init) {
+      message.id = .derived(from: original, in: id)
+      guard place.conversation != id,
+        try connection.first(Statements.messagePlace, [.id(message.id)], MessagePlace.init) == nil
+      else { throw ConversationError(.conflict, "Two messages of the conversation have the id \(original).") }
+    }
+    if let clientID = message.clientID,
+      try connection.first(Statements.messageByClientID, [.id(id), .text(clientID)], { try $0.integer(0) }) != nil
+    {
+      throw ConversationError(.conflict, "Two messages of the conversation have the same client_id.")
+    }
+    message.conversationID = id
+    // Nobody writes it any more.
+    if message.status == .streaming { message.status = .incomplete }
+    if branch.isDeleted || message.status == .deleted {
+      message.blank()
+    } else if archived.revisions.count != message.revision - 1 {
+      // It was edited or deleted while its export went by.
+      message.revision = archived.revisions.count + 1
+      if message.revision == 1 { message.editedAt = nil }
+    }
+    let fingerprint = message.status == .deleted ? blankFingerprint : message.fingerprint
+    try StoreSQL.insert(message, fingerprint: fingerprint, version: archived.version, search, on: connection)
+    guard message.status != .deleted else { return }
+    for revision in archived.revisions {
+      var earlier = message
+      (earlier.content, earlier.metadata) = (revision.content, revision.metadata)
+      try connection.execute(
+        ArchiveStatements.insertRevision,
+        [
+          .id(id), .id(message.id), .integer(revision.number), .text(revision.content),
+          .text(revision.metadata.text), .bytes(earlier.fingerprint), .time(revision.replacedAt),
+        ])
+    }
+  }
+
+  public func finishRestoring(_ restoration: Restoration) async throws(ConversationError) -> Conversation {
+    try restoration.requireWhole()
+    let conversation = restoration.archive.conversation
+    let shown = try await write { connection in
+      try self.requireRestoring(restoration.id)
+      func isTaken(_ session: String) throws -> Bool {
+        try connection.first(
+          ArchiveStatements.isSessionTaken, [.id(conversation.userID), .text(session)]
+        ) { _ in true } ?? false
+      }
+      let hasDefault = try connection.first(ArchiveStatements.hasDefault, [.id(conversation.userID)]) { _ in true }
+      let isDefault = conversation.isDefault && hasDefault == nil
+      var session = conversation.sessionID
+      if try session.map(isTaken) ?? !isDefault {
+        session = restoration.id.description
+        // Whoever has given that name to another has its reasons.
+        if try isTaken(restoration.id.description) {
+          session = ConversationID.derived(from: restoration.id, in: conversation.userID).description
+        }
+      }
+      try connection.execute(
+        ArchiveStatements.show,
+        [
+          .id(restoration.id), .optional(session, SQLValue.text), .boolean(isDefault),
+          .integer(restoration.messages),
+        ])
+      return try self.owned(.id(restoration.id), by: restoration.principal, on: connection)
+    }
+    restorations.end(restoration.id)
+    commands.add()
+    return shown
+  }
+
+  public func abandonRestoring(_ restoration: Restoration) async { abandon(restoration.id) }
+
+  private func abandon(_ id: ConversationID) {
+    restorations.end(id)
+    pendingErasures.add()
+  }
+}
+
+extension Restoration {
+  /// Moves on to a message that comes next.
+  ///
+  /// - Returns: Its branch.
+  fileprivate mutating func take(_ message: ArchivedMessage) throws(ConversationError) -> Branch {
+    let (number, position) = (message.message.branch, message.message.position)
+    let branches = archive.branches
+    let start =
+      last?.branch == number ? branchIndex : branches[branchIndex...].firstIndex { $0.branch.number == number }
+    guard let start else { throw Self.outOfOrder(number, position) }
+    let branch = branches[start].branch
+    let next = last?.branch == number ? last!.position + 1 : branch.forkPosition + 1
+    // The branches that are passed over must have no messages of their own.
+    let isGap = last?.branch == number ? false : skipped(upTo: start)
+    guard position == next, position <= branch.headPosition, !isGap else { throw Self.outOfOrder(number, position) }
+    guard (1...archive.conversation.version).contains(message.version) else {
+      throw ConversationError(.invalid, "A message has a version that its conversation has not.", field: "version")
+    }
+    (branchIndex, last) = (start, (number, position))
+    return branch
+  }
+
+  /// Whether messages are missing on the branches from the current one to another.
+  private func skipped(upTo end: Int) -> Bool {
+    if let last, last.position != archive.branches[branchIndex].branch.headPosition { return true }
+    let first = last == nil ? branchIndex : branchIndex + 1
+    return archive.branches[first..<max(first, end)].contains { $0.branch.headPosition > $0.branch.forkPosition }
+  }
+
+  /// - Throws: `.invalid` if messages are missing.
+  fileprivate func requireWhole() throws(ConversationError) {
+    guard !skipped(upTo: archive.branches.count) else {
+      throw ConversationError(.invalid, "Messages of the conversation are missing.", field: "messages")
+    }
+  }
+
+  private static func outOfOrder(_ branch: BranchNumber, _ position: Position) -> ConversationError {
+    ConversationError(
+      .invalid, "The message at branch \(branch), position \(position) does not come next: one is missing before it.",
+      field: "messages")
+  }
+}
+
+extension Identifier {
+  /// The id that a thing gets whose own is not free: the same for the same thing in the same place, so that what comes twice
+  /// is found to be there.
+  ///
+  /// A version 8 UUID (RFC 9562 §5.8): the front of a SHA-256 over the two ids.
+  static func derived<Place>(from id: Identifier, in place: Identifier<Place>) -> Identifier {
+    var hash = SHA256()
+    for half in [place.high, place.low, id.high, id.low] {
+      withUnsafeBytes(of: half.bigEndian) { hash.update(bufferPointer: $0) }
+    }
+    let bytes = Array(hash.finalize())
+    func half(_ range: Range<Int>) -> UInt64 { bytes[range].reduce(0) { $0 << 8 | UInt64($1) } }
+    return Identifier(
+      high: half(0..<8) & ~0xF000 | 0x8000, low: half(8..<16) & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000)
+  }
+}
