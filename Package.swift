@@ -40,6 +40,9 @@ let package = Package(
   products: [
     .executable(name: "parley", targets: ["parley"])
   ],
+  traits: [
+    .trait(name: "PDF", description: "Conversations as PDF, with the system's Pango and Cairo.")
+  ],
   dependencies: [
     .package(url: "https://github.com/hummingbird-project/hummingbird.git", exact: "2.28.1"),
     .package(url: "https://github.com/vapor/jwt-kit.git", exact: "5.7.1"),
@@ -69,6 +72,13 @@ let package = Package(
     .target(
       name: "Assistant",
       dependencies: ["ConversationModel", "StrictJSON", httpClient, logging, nioCore, nioHTTP1], swiftSettings: house),
+    .systemLibrary(name: "CPangoCairo", pkgConfig: "pangocairo", providers: [.apt(["libpango1.0-dev"])]),
+    .target(
+      name: "Interchange",
+      dependencies: [
+        "ConversationModel", "StrictJSON", "Wire", .target(name: "CPangoCairo", condition: .when(traits: ["PDF"])),
+      ],
+      swiftSettings: house),
     .target(
       name: "StoreRemote",
       dependencies: [
@@ -78,7 +88,7 @@ let package = Package(
     .target(
       name: "ConversationServer",
       dependencies: [
-        "Assistant", "ConversationModel", "StrictJSON", "Wire",
+        "Assistant", "ConversationModel", "Interchange", "StrictJSON", "Wire",
         hummingbird, hummingbirdCore, jwtKit, crypto, logging, httpTypes, nioCore, nioHTTP1, nioHTTPTypes,
         nioHTTPTypesHTTP1, lifecycle, histogram,
       ],
@@ -112,6 +122,10 @@ let package = Package(
       name: "DashboardTests", dependencies: ["ConversationModel", "Dashboard", "TerminalCanvas"],
       exclude: ["Snapshots"], swiftSettings: house),
     .testTarget(name: "TerminalTests", dependencies: ["TerminalCanvas"], swiftSettings: house),
+    .testTarget(
+      name: "InterchangeTests",
+      dependencies: ["ConversationModel", "Interchange", "StoreSQL", "StoreSQLite", "StrictJSON", "Wire"],
+      swiftSettings: house),
     .testTarget(name: "ModelTests", dependencies: ["ConversationModel", "StrictJSON", "Wire"], swiftSettings: house),
     .testTarget(
       name: "StoreTests",

@@ -119,6 +119,8 @@ public enum Limits {
   public static let reportedSkips = 1_000
   /// Imports at one time; one more is refused as `unavailable`.
   public static let imports = 2
+  /// Exports at one time, each some pieces of text in memory or the glyphs of a PDF; one more is refused as `unavailable`.
+  public static let exports = 16
   /// Ids of conversations that are read at once for an export of all.
   public static let archivedIDs = 10_000
   /// Bytes of text after which a part of an export ends, and a batch of an import.

@@ -2,7 +2,7 @@
 ///
 /// A command that comes with its ids and its time can be handed over any number of times: it is applied
 /// once.
-public protocol ReplayableStore: Store {
+public protocol ReplayableStore: ArchivingStore {
   /// Applies an append or an opening as `apply` does, with ids and a time that were chosen before.
   ///
   /// A repeated one is found by its ids, whatever has become of it since, and then by its client ids or its

@@ -24,6 +24,8 @@ public struct ConversationServer: Service, CustomStringConvertible {
     public var origins: Set<String>
     /// Of this build, for `/v1/status`.
     public var version: String
+    /// Where files lie that are being imported, without a name; they go with the request.
+    public var uploads = "/tmp"
     package var sockets = WebSocketLimits()
 
     public init(
@@ -43,7 +45,8 @@ public struct ConversationServer: Service, CustomStringConvertible {
   public var description: String { "ConversationServer(\(configuration.host):\(configuration.port))" }
 
   /// The store as the doors use it: whoever changes something through it is heard by the live door.
-  public let store: any Store
+  public var store: any Store { published }
+  private let published: PublishingStore
   /// What is happening on this server, while it runs.
   public let live: any LiveSource
   private let hub: LiveHub
@@ -76,7 +79,7 @@ public struct ConversationServer: Service, CustomStringConvertible {
   ///   - log: Where the records are that `/v1/log` shows; whoever handles the log fills it.
   ///   - onListening: Called once the server accepts connections, with its port.
   public init(
-    store: any Store, credentials: Credentials, configuration: Configuration, answering: Answering = Answering(),
+    store: any ArchivingStore, credentials: Credentials, configuration: Configuration, answering: Answering = Answering(),
     logger: Logger, log: LogRing = LogRing(), onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
   ) {
     self.init(
@@ -87,7 +90,7 @@ public struct ConversationServer: Service, CustomStringConvertible {
 
   /// - Parameter door: Stands in the place of the live door.
   package init(
-    store: any Store, credentials: Credentials, configuration: Configuration, answering: Answering = Answering(),
+    store: any ArchivingStore, credentials: Credentials, configuration: Configuration, answering: Answering = Answering(),
     logger: Logger, log: LogRing = LogRing(), door: (any SocketDoor)?,
     onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
   ) {
@@ -96,7 +99,7 @@ public struct ConversationServer: Service, CustomStringConvertible {
     turns = Turns(
       store: published, model: answering.model, tools: answering.tools, settings: answering.settings, logger: logger
     ) { hub.announce($0, $1) }
-    (self.hub, self.meters, self.store) = (hub, meters, published)
+    (self.hub, self.meters, self.published) = (hub, meters, published)
     live = ServerLive(
       store: published, hub: hub, turns: turns, meters: meters, ring: log, version: configuration.version,
       startedAt: LiveDoor.now())
@@ -186,6 +189,8 @@ public struct ConversationServer: Service, CustomStringConvertible {
     router.add(middleware: AnswerMiddleware(limiter: limiter, meters: meters))
     let authenticator = await Authenticator(credentials)
     OperationsDoor(store: store, live: live, meters: meters, authenticator: authenticator, limiter: limiter)
+      .addRoutes(to: router)
+    ExchangeDoor(store: published, directory: configuration.uploads, authenticator: authenticator, limiter: limiter)
       .addRoutes(to: router)
     NativeDoor(store: store, authenticator: authenticator, limiter: limiter).addRoutes(to: router)
     TurnDoor(turns: turns, authenticator: authenticator, limiter: limiter).addRoutes(to: router)

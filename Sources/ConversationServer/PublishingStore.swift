@@ -1,8 +1,8 @@
 import ConversationModel
 
 /// The store as the doors use it: the hub hears of its changes, and every call is measured.
-struct PublishingStore: Store {
-  let inner: any Store
+struct PublishingStore: ArchivingStore {
+  let inner: any ArchivingStore
   let hub: LiveHub
   let meters: Meters
 
@@ -81,6 +81,53 @@ struct PublishingStore: Store {
       try await inner.search(query, page, as: principal)
     }
   }
+
+  // MARK: Whole conversations
+
+  func conversationIDs(
+    of user: UserID?, after id: ConversationID?, as principal: Principal
+  ) async throws(ConversationError) -> [ConversationID] {
+    try await inner.conversationIDs(of: user, after: id, as: principal)
+  }
+
+  func archivedConversation(
+    _ id: ConversationID, as principal: Principal
+  ) async throws(ConversationError) -> ArchivedConversation {
+    try await inner.archivedConversation(id, as: principal)
+  }
+
+  func archivedMessages(
+    of branch: BranchKey, after position: Position, as principal: Principal
+  ) async throws(ConversationError) -> [ArchivedMessage] {
+    try await inner.archivedMessages(of: branch, after: position, as: principal)
+  }
+
+  func archivedRevisions(
+    of message: MessageID, above number: Int, below end: Int, as principal: Principal
+  ) async throws(ConversationError) -> [Revision] {
+    try await inner.archivedRevisions(of: message, above: number, below: end, as: principal)
+  }
+
+  func beginRestoring(
+    _ conversation: ArchivedConversation, as principal: Principal
+  ) async throws(ConversationError) -> Restoration? {
+    try await inner.beginRestoring(conversation, as: principal)
+  }
+
+  func restore(
+    _ messages: [ArchivedMessage], of restoration: inout Restoration
+  ) async throws(ConversationError) {
+    try await inner.restore(messages, of: &restoration)
+  }
+
+  /// Whoever watches the user's conversations hears of one more.
+  func finishRestoring(_ restoration: Restoration) async throws(ConversationError) -> Conversation {
+    let conversation = try await inner.finishRestoring(restoration)
+    hub.changed(conversation.id, to: conversation.version)
+    return conversation
+  }
+
+  func abandonRestoring(_ restoration: Restoration) async { await inner.abandonRestoring(restoration) }
 
   func statistics() async throws(ConversationError) -> StoreStatistics { try await inner.statistics() }
 

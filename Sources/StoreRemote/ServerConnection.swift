@@ -92,6 +92,55 @@ final class ServerConnection: Sendable {
   /// One that waits for each answer as long as a request does.
   func newLink() -> LiveLink { LiveLink(patience: .seconds(answerSeconds)) }
 
+  // MARK: Files
+
+  /// Hands out a file that the server writes, piece by piece as it comes.
+  ///
+  /// - Throws: What the server answers, `.unavailable` if it breaks off, and what `sink` throws.
+  func download(
+    _ request: NativeRequest, as principal: Principal, to sink: (ByteBuffer) async throws -> Void
+  ) async throws {
+    let prepared = prepared(request, token: try await checkedToken(principal))
+    let response: HTTPClientResponse
+    do { response = try await client.execute(prepared, timeout: patience) } catch {
+      throw Self.conversationError(error, request.method)
+    }
+    guard (200..<300).contains(response.status.code) else {
+      throw try await answer(response, to: request).error
+    }
+    var pieces = response.body.makeAsyncIterator()
+    while true {
+      let piece: ByteBuffer?
+      do { piece = try await pieces.next() } catch { throw Self.conversationError(error, request.method) }
+      guard let piece else { return }
+      try await sink(piece)
+    }
+  }
+
+  /// Sends a file, and reads what is answered.
+  func upload(
+    _ pieces: some AsyncSequence<ByteBuffer, any Error> & Sendable, bytes: Int, to request: NativeRequest,
+    as principal: Principal
+  ) async throws(ConversationError) -> Reply {
+    var prepared = prepared(request, token: try await checkedToken(principal))
+    prepared.headers.add(name: "content-type", value: "application/octet-stream")
+    prepared.body = .stream(pieces, length: .known(Int64(bytes)))
+    let answer: ServerAnswer
+    do { answer = try await exchange(prepared) } catch { throw Self.conversationError(error, request.method) }
+    guard (200..<300).contains(answer.status.code) else { throw answer.error }
+    return try answer.reply()
+  }
+
+  private func answer(
+    _ response: HTTPClientResponse, to request: NativeRequest
+  ) async throws(ConversationError) -> ServerAnswer {
+    do {
+      return ServerAnswer(status: response.status, body: try await response.body.collect(upTo: answerBytes))
+    } catch {
+      throw Self.conversationError(error, request.method)
+    }
+  }
+
   // MARK: Health
 
   /// What the server tells of its store; without a token of the service role only why it takes no commands.

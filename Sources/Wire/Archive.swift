@@ -101,18 +101,13 @@ public enum ArchiveRecord: Sendable {
 }
 
 extension JSONWriter {
-  /// The first line of a file of lines.
+  /// The first line of a file of lines. Nothing of the time or the place of its making, so that the same conversations are the
+  /// same file.
   public mutating func archiveHeader() {
     beginObject()
-    archiveHeaderFields()
-    endObject()
-  }
-
-  /// What a file says of itself: nothing of the time or the place of its making, so that the same conversation is the same
-  /// file.
-  public mutating func archiveHeaderFields() {
     field("format", ArchiveRecord.format)
     field("format_version", ArchiveRecord.formatVersion)
+    endObject()
   }
 
   public mutating func archived(_ branch: ArchivedBranch) {

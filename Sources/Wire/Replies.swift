@@ -229,6 +229,24 @@ extension JSONWriter {
     endObject()
   }
 
+  public mutating func importReport(_ report: ImportReport) {
+    beginObject()
+    key("imported")
+    beginObject()
+    field("conversations", report.conversations)
+    field("messages", report.messages)
+    endObject()
+    key("skipped")
+    list(report.skipped) { writer, piece in
+      writer.beginObject()
+      writer.field("where", piece.place)
+      writer.field("why", piece.why)
+      writer.endObject()
+    }
+    field("skipped_count", report.skippedCount)
+    endObject()
+  }
+
   /// An error as RFC 9457 `application/problem+json`.
   public mutating func problem(_ error: ConversationError, status: Int, title: String, requestID: String) {
     beginObject()

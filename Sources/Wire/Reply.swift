@@ -55,6 +55,17 @@ public struct Reply: Sendable {
     case complete, pending
   }
 
+  /// The answer to an import.
+  public func importReport() throws(ConversationError) -> ImportReport {
+    let fields = try ReplyObject(json, "report")
+    let imported = try fields.object("imported")
+    return ImportReport(
+      conversations: try imported.count("conversations"), messages: try imported.count("messages"),
+      skipped: try fields.list("skipped", of: "piece") { piece throws(ConversationError) in
+        SkippedPiece(place: try piece.string("where"), why: try piece.string("why"))
+      }, skippedCount: try fields.count("skipped_count"))
+  }
+
   // MARK: Lists
 
   public func conversations() throws(ConversationError) -> Page<Conversation> {

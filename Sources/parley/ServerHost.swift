@@ -49,11 +49,12 @@ struct ServerHost {
     if spoolDirectory != directory.path { _ = try DataDirectory(spoolDirectory) }
     store = try await ServingStore(storePath: storePath, spoolPath: spoolPath, logger: logger)
     let place = ListeningPlace(host: address.host, port: address.port)
+    var configuration = ConversationServer.Configuration(
+      host: address.host, port: address.port, connections: connections, rates: rates, origins: origins,
+      version: Parley.version)
+    configuration.uploads = directory.path
     server = ConversationServer(
-      store: store.spool, credentials: credentials,
-      configuration: .init(
-        host: address.host, port: address.port, connections: connections, rates: rates, origins: origins,
-        version: Parley.version),
+      store: store.spool, credentials: credentials, configuration: configuration,
       answering: answering, logger: logger, log: log.ring
     ) { [directory, logger] port in
       logger.notice(

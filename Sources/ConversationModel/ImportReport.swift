@@ -1,0 +1,36 @@
+/// What became of an import.
+public struct ImportReport: Hashable, Sendable {
+  /// Taken, and there was nothing of them before.
+  public var conversations: Int
+  /// In them, deleted ones not counted.
+  public var messages: Int
+  /// What was not taken, in the order of the file: the first `Limits.reportedSkips`.
+  public private(set) var skipped: [SkippedPiece]
+  /// All that was not taken.
+  public private(set) var skippedCount: Int
+
+  public init(conversations: Int = 0, messages: Int = 0, skipped: [SkippedPiece] = [], skippedCount: Int = 0) {
+    self.conversations = conversations
+    self.messages = messages
+    self.skipped = skipped
+    self.skippedCount = skippedCount
+  }
+
+  public mutating func skip(_ piece: SkippedPiece) {
+    skippedCount += 1
+    if skipped.count < Limits.reportedSkips { skipped.append(piece) }
+  }
+}
+
+/// Something of a file that is left out, and why. Neither repeats any text of the file's.
+public struct SkippedPiece: Hashable, Sendable {
+  /// `conversation 3, message 17`, `byte 1023`.
+  public var place: String
+  /// A sentence for a person.
+  public var why: String
+
+  public init(place: String, why: String) {
+    self.place = place
+    self.why = why
+  }
+}

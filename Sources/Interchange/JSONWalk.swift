@@ -1,0 +1,118 @@
+import ConversationModel
+import StrictJSON
+
+/// Walks a JSON file of any size with bounded memory: into arrays and objects, past values. What stands inside a value
+/// that is passed over is only followed as far as its end must be found; whoever takes it reads it strictly.
+struct JSONWalk {
+  var cursor: ByteCursor
+  /// Arrays and objects inside one another in a value that is passed over.
+  private static let depth = 512
+
+  init(_ file: ImportFile, at offset: Int = 0) { cursor = ByteCursor(file, at: offset) }
+
+  /// The next byte that is no white space; nil at the end.
+  mutating func peek() throws(ConversationError) -> UInt8? {
+    while let byte = try cursor.peek() {
+      guard byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 else { return byte }
+      cursor.advance()
+    }
+    return nil
+  }
+
+  mutating func take(_ character: Unicode.Scalar) throws(ConversationError) {
+    guard try peek() == UInt8(ascii: character) else { throw broken }
+    cursor.advance()
+  }
+
+  /// Goes to the next element of an array, or past the array's end.
+  ///
+  /// - Returns: False at the end.
+  mutating func nextElement(isFirst: Bool) throws(ConversationError) -> Bool {
+    if try peek() == UInt8(ascii: "]") {
+      cursor.advance()
+      return false
+    }
+    if !isFirst { try take(",") }
+    return true
+  }
+
+  /// Goes to the value of the next member of an object, or past the object's end.
+  ///
+  /// - Returns: The key, "" for one longer than 1 KiB; nil at the end.
+  mutating func nextKey(isFirst: Bool) throws(ConversationError) -> String? {
+    if try peek() == UInt8(ascii: "}") {
+      cursor.advance()
+      return nil
+    }
+    if !isFirst { try take(",") }
+    guard try peek() == UInt8(ascii: "\"") else { throw broken }
+    let span = try skip()
+    try take(":")
+    guard span.count <= 1024 else { return "" }
+    return (try? JSONReader.read(cursor.file.read(at: span.lowerBound, count: span.count)))?.string ?? ""
+  }
+
+  /// Goes past the next value.
+  ///
+  /// - Returns: Where it stands.
+  @discardableResult
+  mutating func skip() throws(ConversationError) -> Range<Int> {
+    guard let first = try peek(), first != UInt8(ascii: ","), first != UInt8(ascii: ":") else { throw broken }
+    let start = cursor.offset
+    var closers: [UInt8] = []
+    repeat {
+      guard let byte = try peek() else { throw broken }
+      switch byte {
+      case UInt8(ascii: "{"), UInt8(ascii: "["):
+        // The closing bracket stands two places behind the opening one in ASCII.
+        closers.append(byte + 2)
+        guard closers.count <= Self.depth else {
+          throw ConversationError(.invalid, "The JSON is nested deeper than \(Self.depth) levels \(place).")
+        }
+        cursor.advance()
+      case UInt8(ascii: "}"), UInt8(ascii: "]"):
+        guard closers.popLast() == byte else { throw broken }
+        cursor.advance()
+      case UInt8(ascii: "\""): try skipString()
+      case UInt8(ascii: ","), UInt8(ascii: ":"): cursor.advance()
+      default: try skipScalar()
+      }
+    } while !closers.isEmpty
+    return start..<cursor.offset
+  }
+
+  private mutating func skipString() throws(ConversationError) {
+    cursor.advance()
+    while let byte = try cursor.next() {
+      if byte == UInt8(ascii: "\"") { return }
+      if byte == UInt8(ascii: "\\") { _ = try cursor.next() }
+    }
+    throw broken
+  }
+
+  private mutating func skipScalar() throws(ConversationError) {
+    var count = 0
+    while let byte = try cursor.peek(), Self.isScalar(byte) {
+      cursor.advance()
+      count += 1
+    }
+    guard count > 0 else { throw broken }
+  }
+
+  /// Letters, digits and signs: what `true`, `null` and numbers are written with.
+  private static func isScalar(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "E"),
+      UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."):
+      true
+    default: false
+    }
+  }
+
+  private var place: String { "at byte \(cursor.offset)" }
+
+  /// What is wrong at the place where the walk stands.
+  var broken: ConversationError {
+    ConversationError(.invalid, "The JSON is broken or cut off \(place); the rest of the file cannot be read.")
+  }
+}

@@ -1,0 +1,206 @@
+import ArgumentParser
+import ConversationModel
+import Glibc
+import StoreRemote
+
+/// Which server a command speaks to, and as whom.
+struct ServerFlags: ParsableArguments {
+  @OptionGroup var settings: SettingFlags
+
+  @Option(help: ArgumentHelp("The server. Default: the address to listen on.", valueName: "url"))
+  var server: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "A file with a token, or the service role's key. Default: the data directory's service.key, for a server on "
+        + "this machine.", valueName: "file"))
+  var tokenFile: String?
+
+  /// - Parameter seconds: For the next part of an answer to come.
+  /// - Throws: `.configuration` if the data directory's key would leave this machine.
+  func remote(named client: String, answerSeconds seconds: Int) async throws -> RemoteStore {
+    let settings = try await Settings(settings)
+    let address = try server ?? ServerAddress.url(of: settings.listenAddress())
+    let token: String
+    if let tokenFile {
+      token = try DataDirectory.existingKey(file: tokenFile)
+    } else if ServerAddress.isLoopback(address) {
+      token = try DataDirectory.existingKey(file: settings.dataDirectory + "/service.key")
+    } else {
+      throw CommandFailure(
+        .configuration, "The server is not on this machine: name a token for it with --token-file.")
+    }
+    return try RemoteStore(server: address, configuration: .init(answerSeconds: seconds, client: client)) { _ in token }
+  }
+}
+
+/// Writes conversations of a running server into a file.
+struct Export: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Writes a conversation, or all of a user's or of everybody's, as a file.",
+    discussion: """
+      One conversation is written as JSON (the whole tree, which `parley import` takes in again), Markdown or PDF; all of a
+      user's as a record a line. With the token of a user only that user's can be had.
+      """)
+
+  @OptionGroup var flags: ServerFlags
+
+  @Argument(help: "The id of a conversation.")
+  var conversation: String?
+
+  @Option(help: ArgumentHelp("All conversations of a user instead.", valueName: "uuid"))
+  var user: String?
+
+  @Flag(help: "All conversations that the token may read instead.")
+  var all = false
+
+  @Option(help: "json, markdown or pdf.")
+  var format: String?
+
+  @Option(help: ArgumentHelp("The number of a branch, or all.", valueName: "n|all"))
+  var branch: String?
+
+  @Option(name: .shortAndLong, help: ArgumentHelp("The file. Default: standard output.", valueName: "file"))
+  var output: String?
+
+  func validate() throws {
+    guard [conversation != nil, user != nil, all].count(where: \.self) == 1 else {
+      throw ValidationError("Name the id of a conversation, or --user, or --all.")
+    }
+    if let conversation, ConversationID(conversation) == nil {
+      throw ValidationError("The id of a conversation is a UUID.")
+    }
+    if let user, UserID(user) == nil { throw ValidationError("--user must be a UUID.") }
+    guard conversation != nil || format == nil && branch == nil else {
+      throw ValidationError("--format and --branch go with one conversation.")
+    }
+    if format == "pdf", output == nil, isatty(STDOUT_FILENO) == 1 {
+      throw ValidationError("A PDF is nothing for a terminal: name a file with --output.")
+    }
+  }
+
+  func run() async throws {
+    let remote = try await flags.remote(named: "parley export", answerSeconds: 60)
+    let exported: RemoteStore.Exported =
+      if let id = conversation.flatMap({ ConversationID($0) }) {
+        .conversation(id, format: format, branch: branch)
+      } else {
+        .user(user.flatMap { UserID($0) })
+      }
+    let file = try OutputFile(output)
+    do {
+      try await remote.export(exported, as: .service) { try file.write($0) }
+      try file.close()
+    } catch {
+      file.remove()
+      throw error
+    }
+  }
+}
+
+/// Takes a file into a running server.
+struct Import: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Takes a file of conversations into a running server.",
+    discussion: """
+      A file of `parley export`, a ChatGPT export's conversations.json, or the former system's tables, as JSON or as `pg_dump \
+      --inserts` writes them. What is there already is left as it is, so an import can be repeated. Ends with 1 if something \
+      was not taken.
+      """)
+
+  @OptionGroup var flags: ServerFlags
+
+  @Argument(help: "The file.")
+  var file: String
+
+  @Option(
+    help: ArgumentHelp(
+      "Whose everything becomes. Default: whoever the file says, or the user of the token.", valueName: "uuid"))
+  var user: String?
+
+  @Option(help: "parley, chatgpt or former. Default: found out.")
+  var format: String?
+
+  func validate() throws {
+    if let user, UserID(user) == nil { throw ValidationError("--user must be a UUID.") }
+  }
+
+  func run() async throws {
+    let descriptor = open(file, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      throw CommandFailure(.inputOutput, "Cannot read \(file): \(String(cString: strerror(errno))).")
+    }
+    defer { close(descriptor) }
+    // The whole file is taken in before the answer comes.
+    let remote = try await flags.remote(named: "parley import", answerSeconds: 3_600)
+    let report = try await remote.importFile(
+      descriptor, format: format, of: user.flatMap { UserID($0) }, as: .service)
+    print("imported \(report.conversations) conversations, \(report.messages) messages")
+    for piece in report.skipped {
+      // Places may hold ids of the file's own making.
+      printToStandardError("not taken: \(shownLine(piece.place)): \(shownLine(piece.why))")
+    }
+    if report.skippedCount > report.skipped.count {
+      printToStandardError("not taken: \(report.skippedCount - report.skipped.count) more")
+    }
+    guard report.skippedCount == 0 else {
+      throw CommandFailure(.finding, "\(report.skippedCount) things were not taken.")
+    }
+  }
+
+  private func shownLine(_ text: String) -> String {
+    String(text.unicodeScalars.map { (0x20...0x7E).contains($0.value) ? Character($0) : "?" })
+  }
+}
+
+/// A file that is there whole or not at all: written beside its place, and moved there at the end. Or standard output.
+private final class OutputFile {
+  private let path: String?
+  private let temporary: String
+  private var descriptor: Int32
+
+  /// - Parameter path: Nil for standard output.
+  init(_ path: String?) throws {
+    self.path = path
+    guard let path else {
+      (temporary, descriptor) = ("", STDOUT_FILENO)
+      return
+    }
+    temporary = "\(path).\(getpid()).part"
+    descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else {
+      throw CommandFailure(.cannotCreate, "Cannot make \(temporary): \(String(cString: strerror(errno))).")
+    }
+  }
+
+  func write(_ bytes: [UInt8]) throws {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { throw failure("write") }
+      rest = rest.dropFirst(count)
+    }
+  }
+
+  func close() throws {
+    guard let path else { return }
+    guard fsync(descriptor) == 0, Glibc.close(descriptor) == 0, rename(temporary, path) == 0 else {
+      throw failure("write")
+    }
+    descriptor = -1
+  }
+
+  /// Leaves nothing of a file that did not become whole.
+  func remove() {
+    guard path != nil, descriptor >= 0 else { return }
+    Glibc.close(descriptor)
+    unlink(temporary)
+    descriptor = -1
+  }
+
+  private func failure(_ what: String) -> CommandFailure {
+    CommandFailure(
+      .inputOutput, "Cannot \(what) \(path ?? "standard output"): \(String(cString: strerror(errno))).")
+  }
+}
