@@ -31,6 +31,7 @@ enum OpenAPI {
       ],
       "paths": {
         \(conversationPaths),
+        \(exchangePaths),
         \(messagePaths),
         \(branchPaths),
         \(livePaths),
@@ -55,7 +56,8 @@ enum OpenAPI {
         "schemas": {
           \(requestSchemas),
           \(replySchemas),
-          \(statusSchemas)
+          \(statusSchemas),
+          \(exchangeSchemas)
         }
       }
     }

@@ -476,7 +476,7 @@ extension OpenAPI {
   }
 
   /// A schema with a sentence beside it; the schema has none yet.
-  private static func described(_ schema: String, _ description: String) -> String {
+  static func described(_ schema: String, _ description: String) -> String {
     "{\"description\": \"\(description)\", \(schema.dropFirst())"
   }
 

@@ -283,6 +283,7 @@ extension JSONWriter {
     field("append_messages", Limits.appendMessages.upperBound)
     field("fork_depth", Limits.forkDepth)
     field("frame_bytes", Limits.frameBytes)
+    field("import_bytes", Limits.importBytes)
     endObject()
   }
 

@@ -9,8 +9,9 @@ private let arrows: [String: Set<String>] = [
   "StoreSQLite": ["ConversationModel", "StoreSQL", "CSQLite"],
   "Wire": ["ConversationModel", "StrictJSON"],
   "Assistant": ["ConversationModel", "StrictJSON"],
+  "Interchange": ["ConversationModel", "StrictJSON", "Wire", "CPangoCairo"],
   "StoreRemote": ["ConversationModel", "Wire"],
-  "ConversationServer": ["Assistant", "ConversationModel", "StrictJSON", "Wire"],
+  "ConversationServer": ["Assistant", "ConversationModel", "Interchange", "StrictJSON", "Wire"],
   "parley": [
     "Assistant", "ConversationModel", "ConversationServer", "Dashboard", "StoreRemote", "StoreSQL", "StoreSQLite",
     "StoreSpool",
@@ -18,6 +19,7 @@ private let arrows: [String: Set<String>] = [
   ],
   "Dashboard": ["ConversationModel", "TerminalCanvas"],
   "CSQLite": [],
+  "CPangoCairo": [],
   "StoreSpool": ["ConversationModel", "StoreSQL", "StoreSQLite"],
   "TerminalCanvas": [],
   "TerminalNcurses": ["TerminalCanvas", "CNcurses"],
@@ -32,8 +34,9 @@ private let outside: [String: Set<String>] = [
   "StoreSQLite": ["Glibc", "Synchronization"],
   "Wire": [],
   "Assistant": ["AsyncHTTPClient", "Logging", "NIOCore", "NIOHTTP1", "Synchronization"],
+  "Interchange": ["Glibc"],
   "StoreRemote": [
-    "AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL", "NIOWebSocket", "Synchronization",
+    "AsyncHTTPClient", "Glibc", "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL", "NIOWebSocket", "Synchronization",
   ],
   "ConversationServer": [
     "Crypto", "Foundation", "Glibc", "HTTPTypes", "Histogram", "Hummingbird", "HummingbirdCore", "JWTKit", "Logging",

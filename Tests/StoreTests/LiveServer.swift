@@ -38,7 +38,7 @@ struct LiveServer {
 
 /// Runs a server over a store for the time of `body`; 0 lets the system choose the port.
 func withServer<Result: Sendable>(
-  of store: any Store, port: Int = 0, _ body: (LiveServer) async throws -> Result
+  of store: any ArchivingStore, port: Int = 0, _ body: (LiveServer) async throws -> Result
 ) async throws -> Result {
   let credentials = try #require(
     Credentials(secret: LiveServer.secret, anonKey: "the-anon-key", serviceKey: "the-service-key"))
