@@ -13,8 +13,10 @@ public enum Command: Sendable {
   case updateBranch(UpdateBranch)
   /// Leaves a tombstone of a branch, and blanks its messages.
   case deleteBranch(BranchKey)
-  /// Removes the conversation with everything in it.
+  /// Removes the conversation with everything in it. Once more, while it is `pending`, asks how far that is.
   case erase(ConversationID)
+  /// Removes all conversations of a user; the user is then a new, empty one. Once more asks how far that is.
+  case eraseUser(UserID)
 }
 
 /// Finds the conversation of a session, or makes it.
@@ -307,7 +309,8 @@ public struct Receipt: Sendable {
 
 /// What an erasure removes.
 public struct Erasure: Hashable, Sendable {
-  /// Whether nothing is left to remove. What is left is hidden already and goes in the background.
+  /// Whether nothing of the texts is left: in no table, index, log or free page. What is left is hidden already and goes in
+  /// the background.
   public var isComplete: Bool
   public var conversations: Int
   public var branches: Int

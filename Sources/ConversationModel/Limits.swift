@@ -131,6 +131,8 @@ public enum Limits {
   public static let eraseStepsAwaited = 40
   /// Bytes of words that wait for the end of a transaction; with more they are written in its middle.
   public static let lateBytes = 4_194_304
+  /// Milliseconds that the caller of an erasure waits for the last of it, which others may hold up.
+  public static let eraseMilliseconds = 5_000
   /// Messages of an earlier Parley that are put into the search index in one transaction.
   public static let indexRows = 1_000
   /// Pages of the search index that are tidied in one step while the store is idle: a millisecond or two.

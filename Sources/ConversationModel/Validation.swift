@@ -48,7 +48,7 @@ extension Command {
       }
     case .updateBranch(let update):
       try update.title.map(validateTitle)
-    case .erase, .deleteMessage, .deleteBranch:
+    case .erase, .eraseUser, .deleteMessage, .deleteBranch:
       break
     }
   }

@@ -79,7 +79,8 @@ public struct ConversationServer: Service, CustomStringConvertible {
   ///   - log: Where the records are that `/v1/log` shows; whoever handles the log fills it.
   ///   - onListening: Called once the server accepts connections, with its port.
   public init(
-    store: any ArchivingStore, credentials: Credentials, configuration: Configuration, answering: Answering = Answering(),
+    store: any ArchivingStore, credentials: Credentials, configuration: Configuration,
+    answering: Answering = Answering(),
     logger: Logger, log: LogRing = LogRing(), onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
   ) {
     self.init(
@@ -90,7 +91,8 @@ public struct ConversationServer: Service, CustomStringConvertible {
 
   /// - Parameter door: Stands in the place of the live door.
   package init(
-    store: any ArchivingStore, credentials: Credentials, configuration: Configuration, answering: Answering = Answering(),
+    store: any ArchivingStore, credentials: Credentials, configuration: Configuration,
+    answering: Answering = Answering(),
     logger: Logger, log: LogRing = LogRing(), door: (any SocketDoor)?,
     onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
   ) {

@@ -184,6 +184,12 @@ final class LiveHub: Sendable {
     }
   }
 
+  /// All conversations of a user are gone.
+  func erased(allOf user: UserID) {
+    let ids = state.withLock { state in state.feeds.filter { $0.value.conversation.userID == user }.map(\.key) }
+    for id in ids { erased(id) }
+  }
+
   private func startReading(_ id: ConversationID, _ state: inout State) {
     guard let feed = state.feeds[id], let published = feed.published, feed.wanted > published, !feed.isReading else {
       return

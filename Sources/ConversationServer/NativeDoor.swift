@@ -30,6 +30,7 @@ struct NativeDoor: Sendable {
     router.route("/v1/messages/{id}", [.get: message, .patch: revise, .delete: deleteMessage])
     router.route("/v1/messages/{id}/revisions", [.get: revisions])
     router.route("/v1/search", [.get: search])
+    router.route("/v1/users/{id}", [.delete: eraseUser])
   }
 
   // MARK: Conversations
@@ -77,6 +78,18 @@ struct NativeDoor: Sendable {
   @Sendable private func eraseConversation(_ request: Request, _ context: ServerContext) async throws -> Response {
     let principal = try await principal(of: request).acting(for: nil, Query(request, allowing: ["user_id"]))
     let receipt = try await store.apply(.erase(try conversationID(context)), as: principal)
+    return .json { writer in
+      if let erasure = receipt.erasure { writer.erasure(erasure) }
+    }
+  }
+
+  @Sendable private func eraseUser(_ request: Request, _ context: ServerContext) async throws -> Response {
+    let principal = try await principal(of: request)
+    _ = try Query(request, allowing: [])
+    guard let user = context.parameters.get("id").flatMap({ UserID($0) }) else {
+      throw ConversationError(.invalid, "The id of a user is a UUID.")
+    }
+    let receipt = try await store.apply(.eraseUser(user), as: principal)
     return .json { writer in
       if let erasure = receipt.erasure { writer.erasure(erasure) }
     }

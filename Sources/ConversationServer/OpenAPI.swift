@@ -32,6 +32,7 @@ enum OpenAPI {
       "paths": {
         \(conversationPaths),
         \(exchangePaths),
+        \(userPaths),
         \(messagePaths),
         \(branchPaths),
         \(livePaths),

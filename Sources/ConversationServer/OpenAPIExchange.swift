@@ -59,6 +59,23 @@ extension OpenAPI {
     }
     """
 
+  static let userPaths = """
+    "/v1/users/{id}": {
+      "delete": {
+        "operationId": "eraseUser", "tags": ["conversations"], "summary": "Erase all that a user has",
+        "description": "For the service role, and for oneself. The user is then a new one, without anything. What is still \
+    `pending` is hidden already; asked again, the answer says whether something is left.",
+        "parameters": [
+          {"name": "id", "in": "path", "required": true, "description": "The user.", "schema": \(uuid)}
+        ],
+        "responses": {
+          \(answer(200, "Erased.", schema("Erasure"))),
+          \(problems())
+        }
+      }
+    }
+    """
+
   static let exchangeSchemas = """
     "ImportReport": {
       "type": "object", "required": ["imported", "skipped", "skipped_count"],

@@ -56,7 +56,8 @@ extension OpenAPI {
       },
       "delete": {
         "operationId": "eraseConversation", "tags": ["conversations"], "summary": "Erase a conversation",
-        "description": "With all that is in it, and for good. What is still `pending` is hidden already.",
+        "description": "With all that is in it, and for good: `complete` when nothing of it is in any file. What is still \
+    `pending` is hidden already; asked again, it is that, and 404 when nothing is left.",
         \(parameters("ConversationID", "UserID")),
         "responses": {
           \(answer(200, "Erased.", schema("Erasure"))),

@@ -351,7 +351,7 @@ extension OpenAPI {
         "body_bytes", "content_bytes", "object_bytes", "object_depth", "title_characters", "session_id_characters",
         "client_id_characters", "intent_characters", "filter_characters", "search_characters",
         "cursor_characters", "head_bytes", "head_field_bytes", "head_fields", "page_min", "page_max", "page_default", "append_messages", "fork_depth",
-        "frame_bytes"
+        "frame_bytes", "import_bytes"
       ],
       "properties": {
         "body_bytes": \(described(count, "A request's body.")),
@@ -373,7 +373,8 @@ extension OpenAPI {
         "page_default": \(count),
         "append_messages": \(described(count, "Messages in one request.")),
         "fork_depth": \(described(count, "Forks between a branch and the trunk.")),
-        "frame_bytes": \(described(count, "One WebSocket frame."))
+        "frame_bytes": \(described(count, "One WebSocket frame.")),
+        "import_bytes": \(described(count, "One file that is imported."))
       }
     }
     """

@@ -14,6 +14,8 @@ struct PublishingStore: ArchivingStore {
     }
     if case .erase(let id) = command {
       hub.erased(id)
+    } else if case .eraseUser(let user) = command {
+      hub.erased(allOf: user)
     } else if let version = receipt.version, !receipt.isReplay, let id = command.conversation ?? receipt.changed {
       hub.changed(id, to: version)
     }
@@ -144,7 +146,7 @@ extension Command {
     case .updateBranch(let update): update.branch.conversation
     case .deleteBranch(let key): key.conversation
     case .erase(let id): id
-    case .open, .revise, .finish, .deleteMessage: nil
+    case .eraseUser, .open, .revise, .finish, .deleteMessage: nil
     }
   }
 }

@@ -42,21 +42,35 @@ struct PieceQueue {
     push(.skipped(SkippedPiece(place: place, why: why)))
   }
 
-  /// Hands messages on in batches that a transaction can hold.
+  /// Hands messages on in batches.
   mutating func push(_ messages: [ArchivedMessage]) {
-    var batch: [ArchivedMessage] = []
-    var bytes = 0
+    var batch = MessageBatch()
     for message in messages {
-      let size = message.importedBytes
-      if !batch.isEmpty, batch.count == 100 || bytes + size > Limits.archivedBytes {
-        push(.messages(batch))
-        batch = []
-        bytes = 0
-      }
-      batch.append(message)
-      bytes += size
+      if let full = batch.add(message) { push(.messages(full)) }
     }
-    if !batch.isEmpty { push(.messages(batch)) }
+    if let rest = batch.take() { push(.messages(rest)) }
+  }
+}
+
+/// Gathers messages until there are as many as a transaction can hold.
+struct MessageBatch {
+  private var messages: [ArchivedMessage] = []
+  private var bytes = 0
+
+  /// - Returns: The messages before this one if it does not fit beside them.
+  mutating func add(_ message: ArchivedMessage) -> [ArchivedMessage]? {
+    let size = message.importedBytes
+    let isFull = messages.count == 100 || bytes + size > Limits.archivedBytes
+    let full = isFull ? take() : nil
+    messages.append(message)
+    bytes += size
+    return full
+  }
+
+  /// - Returns: What has gathered; nil for nothing.
+  mutating func take() -> [ArchivedMessage]? {
+    defer { (messages, bytes) = ([], 0) }
+    return messages.isEmpty ? nil : messages
   }
 }
 

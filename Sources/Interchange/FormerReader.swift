@@ -1,214 +1,207 @@
 import ConversationModel
 import StrictJSON
 
-/// Reads the former system's two tables as JSON: `{"pam_conversations":[…],"pam_messages":[…]}`, rows as PostgREST gives
-/// them, in any order. Rows are found in a first pass, which keeps 48 bytes for each, and read again in their order.
+/// Reads the former system's two tables, their rows in any order. Rows are found and looked at in a first pass, which keeps
+/// some fifty bytes for each, and read again in their order.
 struct FormerReader: ArchiveReader {
+  /// A message.
   private struct Row {
-    var conversation: Int
-    var createdAt: Timestamp
+    var conversation: Int32
+    var place: FormerPlace
+    /// Microseconds; the least number for a message without a time.
+    var time: Int64
     var id: MessageID
-    var offset: Int
-    var length: Int
+
+    var createdAt: Timestamp? { time == .min ? nil : Timestamp(microseconds: time) }
   }
 
-  /// Rows that the index takes.
+  private struct Entry {
+    var number: Int
+    var place: FormerPlace
+    var user: UserID?
+    var hasSession: Bool
+    var createdAt: Timestamp?
+  }
+
+  private enum Phase { case index, conversations, end }
+
+  /// Messages, and conversations, that the index takes.
   private static let rows = 2_000_000
-  private let file: ImportFile
+  private var source: any FormerRows
   private let owner: UserID?
   private var queue = PieceQueue()
-  private var walk: JSONWalk
-  private var phase = Phase.start
-  private var table = ""
-  private var isFirst = true
-  private var isFirstKey = true
-  private var count = 0
-  private var conversations: [Range<Int>] = []
-  private var numbers: [ConversationID: Int] = [:]
+  private var phase = Phase.index
+  private var numbers: [ConversationID: Int32] = [:]
+  /// By number; nil for one that messages name, and that is not in the file.
+  private var entries: [Entry?] = []
   private var rows: [Row] = []
-  private var unknown: [(id: ConversationID, row: Row)] = []
-  private var reading = 0
+  private var defaults: [UserID: Int] = [:]
+  private var nextEntry = 0
   private var nextRow = 0
+  /// The conversation whose messages are handed out, and those that are left.
+  private var open: (id: ConversationID, createdAt: Timestamp, first: Int, left: Range<Int>)?
 
-  private enum Phase { case start, key, row, sort, conversation }
-
-  init(_ file: ImportFile, owner: UserID?) {
-    self.file = file
+  init(_ source: any FormerRows, owner: UserID?) {
+    self.source = source
     self.owner = owner
-    walk = JSONWalk(file)
   }
 
   mutating func next() throws(ConversationError) -> ArchivePiece? {
     while true {
       if let piece = queue.pop() { return piece }
-      do throws(ConversationError) {
-        guard try step() else { return nil }
-      } catch {
-        guard error.code == .invalid else { throw error }
-        queue.skip("byte \(walk.cursor.offset)", error.message)
-        phase = .sort
+      switch phase {
+      case .index: try index()
+      case .conversations where open != nil: try readMessages()
+      case .conversations: try readConversation()
+      case .end: return nil
       }
     }
   }
+}
 
-  /// - Returns: False when nothing is left.
-  private mutating func step() throws(ConversationError) -> Bool {
-    switch phase {
-    case .start:
-      try walk.take("{")
-      phase = .key
-    case .key:
-      guard let key = try walk.nextKey(isFirst: isFirstKey) else {
-        phase = .sort
-        return true
+// MARK: The first pass
+
+extension FormerReader {
+  private mutating func index() throws(ConversationError) {
+    do throws(ConversationError) {
+      switch try source.next() {
+      case .row(let table, let number, let place):
+        let name = "\(table.rawValue), row \(number)"
+        do throws(ConversationError) { try index(table, number, place, name) } catch {
+          try queue.skip(name, error)
+        }
+      case .skipped(let piece): queue.push(.skipped(piece))
+      case nil: sort()
       }
-      isFirstKey = false
-      guard key == "pam_conversations" || key == "pam_messages" else {
-        try walk.skip()
-        return true
-      }
-      try walk.take("[")
-      (table, isFirst, count, phase) = (key, true, 0, .row)
-    case .row:
-      guard try walk.nextElement(isFirst: isFirst) else {
-        phase = .key
-        return true
-      }
-      isFirst = false
-      count += 1
-      try index(try walk.skip())
-    case .sort:
+    } catch {
+      try queue.skip("the file", error)
       sort()
-      phase = .conversation
-    case .conversation: return try readConversation()
     }
-    return true
   }
 
-  private mutating func index(_ span: Range<Int>) throws(ConversationError) {
-    let place = "\(table), row \(count)"
-    guard let row = try object(span, place) else { return }
+  private mutating func index(
+    _ table: FormerTable, _ number: Int, _ place: FormerPlace, _ name: String
+  ) throws(ConversationError) {
+    let row = try source.row(at: place)
     guard let id = row["id"]?.string.flatMap({ ConversationID($0) }) else {
-      return queue.skip(place, "The row has no id that is a UUID.")
+      throw ConversationError(.invalid, "The row has no id that is a UUID.")
     }
-    if table == "pam_conversations" {
-      guard numbers[id] == nil else {
-        return queue.skip(place, "The conversation comes twice.")
+    switch table {
+    case .conversations:
+      let index = try self.number(of: id)
+      guard entries[index] == nil else { throw ConversationError(.invalid, "The conversation comes twice.") }
+      entries[index] = Entry(
+        number: number, place: place, user: row["user_id"]?.string.flatMap { UserID($0) },
+        hasSession: row["session_id"]?.string?.isEmpty == false, createdAt: row.time("created_at"))
+    case .messages:
+      guard let conversation = row["conversation_id"]?.string.flatMap({ ConversationID($0) }) else {
+        throw ConversationError(.invalid, "The message names no conversation.")
       }
-      numbers[id] = conversations.count
-      conversations.append(span)
+      guard rows.count < Self.rows else {
+        throw ConversationError(.invalid, "A file holds at most \(Self.rows) messages.")
+      }
+      var notes: [String] = []
+      let message = try row.message(
+        MessageID(high: id.high, low: id.low), in: conversation, position: 1,
+        createdAt: row.time("created_at") ?? Timestamp(microseconds: 0), &notes)
+      if row.holds("created_at"), row.time("created_at") == nil {
+        notes.append("The message's time cannot be read; it is put first.")
+      }
+      for note in notes { queue.skip(name, note) }
+      rows.append(
+        Row(
+          conversation: Int32(try self.number(of: conversation)), place: place,
+          time: row.time("created_at")?.microseconds ?? .min, id: message.message.id))
+    }
+  }
+
+  private mutating func number(of id: ConversationID) throws(ConversationError) -> Int {
+    if let number = numbers[id] { return Int(number) }
+    guard entries.count < Self.rows else {
+      throw ConversationError(.invalid, "A file holds at most \(Self.rows) conversations.")
+    }
+    numbers[id] = Int32(entries.count)
+    entries.append(nil)
+    return entries.count - 1
+  }
+
+  /// Ends the first pass.
+  private mutating func sort() {
+    numbers = [:]
+    rows.sort { ($0.conversation, $0.time, $0.id) < ($1.conversation, $1.time, $1.id) }
+    for (index, entry) in entries.enumerated() {
+      guard let entry, let user = entry.user ?? owner else { continue }
+      if let other = defaults[user].flatMap({ entries[$0] }), !Self.isRather(entry, other) { continue }
+      defaults[user] = index
+    }
+    phase = .conversations
+  }
+
+  /// Whether a conversation rather than another is the user's default one. The former table held one for each user.
+  private static func isRather(_ entry: Entry, _ other: Entry) -> Bool {
+    if entry.hasSession != other.hasSession { return !entry.hasSession }
+    return (entry.createdAt?.microseconds ?? .max) < (other.createdAt?.microseconds ?? .max)
+  }
+}
+
+// MARK: The second pass
+
+extension FormerReader {
+  private mutating func readConversation() throws(ConversationError) {
+    guard nextEntry < entries.count else {
+      phase = .end
       return
     }
-    guard let conversation = row["conversation_id"]?.string.flatMap({ ConversationID($0) }) else {
-      return queue.skip(place, "The message names no conversation.")
-    }
-    guard rows.count + unknown.count < Self.rows else {
-      return queue.skip(place, "A file holds at most \(Self.rows) messages.")
-    }
-    let time = row["created_at"]?.string.flatMap { Timestamp(postgres: $0) }
-    let entry = Row(
-      conversation: numbers[conversation] ?? -1, createdAt: time ?? Timestamp(microseconds: 0),
-      id: MessageID(high: id.high, low: id.low), offset: span.lowerBound, length: span.count)
-    if entry.conversation < 0 { unknown.append((conversation, entry)) } else { rows.append(entry) }
-  }
-
-  private mutating func sort() {
-    for (id, found) in unknown {
-      var row = found
-      guard let number = numbers[id] else {
-        queue.skip("byte \(row.offset)", "The message's conversation is not in the file.")
-        continue
-      }
-      row.conversation = number
-      rows.append(row)
-    }
-    unknown = []
-    rows.sort { ($0.conversation, $0.createdAt, $0.id) < ($1.conversation, $1.createdAt, $1.id) }
-  }
-
-  private mutating func object(_ span: Range<Int>, _ place: String) throws(ConversationError) -> JSONObject? {
-    guard span.count <= Limits.bodyBytes * 4 else {
-      queue.skip(place, "The row is longer than \(Limits.bodyBytes * 4) bytes.")
-      return nil
-    }
-    let bytes = try file.read(at: span.lowerBound, count: span.count)
-    do {
-      guard let object = try JSONReader.read(bytes, limits: JSONLimits(bytes: bytes.count, depth: 64)).object else {
-        queue.skip(place, "The row is no object.")
-        return nil
-      }
-      return object
-    } catch {
-      queue.skip(place, error.message)
-      return nil
-    }
-  }
-
-  private mutating func readConversation() throws(ConversationError) -> Bool {
-    guard reading < conversations.count else { return false }
-    let number = reading
-    reading += 1
+    let index = nextEntry
+    nextEntry += 1
     let first = nextRow
-    while nextRow < rows.count, rows[nextRow].conversation == number { nextRow += 1 }
-    let place = "conversation \(number + 1)"
-    guard let row = try object(conversations[number], place), let id = row["id"]?.string.flatMap({ ConversationID($0) })
-    else { return true }
-    let user = row["user_id"]?.string.flatMap { UserID($0) } ?? owner
-    guard let user else {
-      queue.skip(place, "The conversation has no user.")
-      return true
+    while nextRow < rows.count, rows[nextRow].conversation == index { nextRow += 1 }
+    guard let entry = entries[index] else {
+      let place = "byte \(rows[first].place.offset)"
+      return queue.skip(place, "\(nextRow - first) messages name a conversation that is not in the file.")
     }
-    var time = row["created_at"]?.string.flatMap { Timestamp(postgres: $0) }
-    if time == nil, first < nextRow { time = rows[first].createdAt }
-    let created = time ?? Timestamp(microseconds: 0)
-    var messages: [ArchivedMessage] = []
-    for index in first..<nextRow {
-      if let message = try message(rows[index], in: id, position: messages.count + 1, after: created) {
-        messages.append(message)
-      }
-    }
-    let updated = row["updated_at"]?.string.flatMap { Timestamp(postgres: $0) } ?? messages.last?.message.createdAt
-    let title = fittingTitle(row["title"]?.string ?? "")
-    if title.isCut { queue.skip(place, "The title was cut at \(Limits.titleScalars) characters.") }
-    let session = row["session_id"]?.string.flatMap { $0.isEmpty ? nil : $0 }
-    let context = row["context_data"].flatMap { $0.isNull ? nil : $0.fittingObject }
-    let trunk = Branch(
-      number: 0, parent: nil, forkPosition: 0, headPosition: messages.count, title: nil, origin: .trunk,
-      isActive: true, isDeleted: false, createdAt: created)
-    let conversation = Conversation(
-      id: id, userID: user, sessionID: session, isDefault: true, title: title.title, context: context ?? .emptyObject,
-      isArchived: false, isPinned: false, activeBranch: 0, headPosition: messages.count, messageCount: messages.count,
-      branchCount: 1, version: messages.count + 1, createdAt: created, updatedAt: updated ?? created)
-    queue.push(
-      .conversation(
-        ArchivedConversation(conversation, branches: [ArchivedBranch(trunk, version: 1)]), where: place))
-    queue.push(messages)
-    return true
+    let place = "\(FormerTable.conversations.rawValue), row \(entry.number)"
+    guard let user = entry.user ?? owner else { return queue.skip(place, "The conversation has no user.") }
+    do throws(ConversationError) {
+      let row = try source.row(at: entry.place)
+      let created = entry.createdAt ?? rows[first..<nextRow].lazy.compactMap(\.createdAt).first
+      let conversation = try row.conversation(
+        of: user, isDefault: defaults[user] == index, messages: nextRow - first,
+        times: (created ?? Timestamp(microseconds: 0), rows[first..<nextRow].last?.createdAt), place, &queue)
+      open = (conversation.conversation.id, conversation.conversation.createdAt, first, first..<nextRow)
+      queue.push(.conversation(conversation, where: place))
+    } catch { try queue.skip(place, error) }
   }
 
-  private mutating func message(
-    _ entry: Row, in conversation: ConversationID, position: Int, after created: Timestamp
-  ) throws(ConversationError) -> ArchivedMessage? {
-    let place = "message \(entry.id)"
-    guard let row = try object(entry.offset..<entry.offset + entry.length, place) else { return nil }
-    guard let role = row["role"]?.string.flatMap({ Message.Role(rawValue: $0) }), let content = row["content"]?.string
-    else {
-      queue.skip(place, "The message has no known role or no text.")
-      return nil
+  /// Hands out one batch.
+  private mutating func readMessages() throws(ConversationError) {
+    guard let (id, created, first, left) = open else { return }
+    var batch = MessageBatch()
+    var full: [ArchivedMessage]?
+    var index = left.lowerBound
+    do throws(ConversationError) {
+      while full == nil, index < left.upperBound {
+        let row = rows[index]
+        var notes: [String] = []
+        full = batch.add(
+          try source.row(at: row.place).message(
+            row.id, in: id, position: index - first + 1, createdAt: row.createdAt ?? created, &notes))
+        // One that did not fit is read again for the next batch.
+        if full == nil { index += 1 }
+      }
+      queue.push(full ?? batch.take() ?? [])
+    } catch {
+      try queue.skip("message \(rows[index].id)", error)
+      index = left.upperBound
     }
-    let message = Message(
-      id: entry.id, clientID: nil, conversationID: conversation, branch: 0, position: position, role: role,
-      content: content, intent: row["intent"]?.string,
-      confidence: row["confidence"]?.number.flatMap { Confidence(rounding: $0.double) },
-      entities: row["entities"]?.fittingObject ?? .emptyObject,
-      metadata: row["metadata"]?.fittingObject ?? .emptyObject,
-      status: .complete, revision: 1,
-      createdAt: entry.createdAt.microseconds == 0 ? created : entry.createdAt, editedAt: nil)
-    let archived = ArchivedMessage(message, version: position + 1)
-    do { try archived.validate() } catch {
-      queue.skip(place, error.message)
-      return nil
-    }
-    return archived
+    open = index < left.upperBound ? (id, created, first, index..<left.upperBound) : nil
+  }
+}
+
+extension PieceQueue {
+  /// - Throws: What speaks of no fault of the file's.
+  fileprivate mutating func skip(_ place: String, _ error: ConversationError) throws(ConversationError) {
+    guard error.code == .invalid || error.code == .tooLarge else { throw error }
+    skip(place, error.message)
   }
 }

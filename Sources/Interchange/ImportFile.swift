@@ -44,15 +44,18 @@ public final class ImportFile: Sendable {
   }
 }
 
-/// Walks over the bytes of a file through a buffer of 64 KiB.
+/// Walks over the bytes of a file, or of a part of it, through a buffer of 64 KiB.
 struct ByteCursor {
   let file: ImportFile
+  private let end: Int
   private var buffer: [UInt8] = []
   private var start = 0
   private var index = 0
 
-  init(_ file: ImportFile, at offset: Int = 0) {
+  /// - Parameter end: Where the part ends; nil for the end of the file.
+  init(_ file: ImportFile, at offset: Int = 0, end: Int? = nil) {
     self.file = file
+    self.end = end ?? file.size
     start = offset
   }
 
@@ -64,7 +67,7 @@ struct ByteCursor {
     if index == buffer.count {
       start += index
       index = 0
-      buffer = try file.read(at: start, count: 65_536)
+      buffer = try file.read(at: start, count: min(65_536, end - start))
       if buffer.isEmpty { return nil }
     }
     return buffer[index]

@@ -1,10 +1,11 @@
 import ConversationModel
 import Wire
 
-/// Reads Parley's document of one conversation, its members in any order. Messages are handed on one at a time.
+/// Reads Parley's document of one conversation, its members in any order.
 struct ParleyDocumentReader: ArchiveReader {
   private let file: ImportFile
   private var messages: JSONWalk?
+  private var batch = MessageBatch()
   private var count = 0
   private var isBegun = false
 
@@ -22,9 +23,12 @@ struct ParleyDocumentReader: ArchiveReader {
   mutating func next() throws(ConversationError) -> ArchivePiece? {
     let isFirst = !isBegun
     isBegun = true
-    do throws(ConversationError) { return try isFirst ? conversation() : message() } catch {
-      guard error.code == .invalid else { throw error }
+    do throws(ConversationError) {
+      return try isFirst ? conversation() : nextBatch().map(ArchivePiece.messages)
+    } catch {
+      guard error.code == .invalid || error.code == .tooLarge else { throw error }
       messages = nil
+      _ = batch.take()
       let why = error.message + " The rest of the conversation is left out."
       return .skipped(SkippedPiece(place: count == 0 ? "conversation" : "message \(count)", why: why))
     }
@@ -45,13 +49,20 @@ struct ParleyDocumentReader: ArchiveReader {
       try walk.take("[")
       messages = walk
     }
-    return .conversation(ArchivedConversation(value, branches: found), where: "conversation")
+    let archive = ArchivedConversation(value, branches: found)
+    try archive.validate()
+    return .conversation(archive, where: "conversation")
   }
 
-  private mutating func message() throws(ConversationError) -> ArchivePiece? {
-    guard try messages?.nextElement(isFirst: count == 0) == true, let span = try messages?.skip() else { return nil }
-    count += 1
-    return .messages([try ArchiveRecord.message(bytes(span))])
+  private mutating func nextBatch() throws(ConversationError) -> [ArchivedMessage]? {
+    while try messages?.nextElement(isFirst: count == 0) == true, let span = try messages?.skip() {
+      count += 1
+      let message = try ArchiveRecord.message(bytes(span))
+      try message.validate()
+      if let full = batch.add(message) { return full }
+    }
+    messages = nil
+    return batch.take()
   }
 
   private func bytes(_ span: Range<Int>) throws(ConversationError) -> [UInt8] {

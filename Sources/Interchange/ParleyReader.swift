@@ -8,8 +8,7 @@ struct ParleyLinesReader: ArchiveReader {
   private var queue = PieceQueue()
   private var line = 0
   private var conversation: (value: Conversation, branches: [ArchivedBranch], place: String)?
-  private var batch: [ArchivedMessage] = []
-  private var batchBytes = 0
+  private var batch = MessageBatch()
   private var isPassingOver = true
   private var isAtEnd = false
 
@@ -61,9 +60,9 @@ struct ParleyLinesReader: ArchiveReader {
     case .message(let message):
       guard !isPassingOver else { return }
       begin()
-      batch.append(message)
-      batchBytes += message.importedBytes
-      if batch.count == 100 || batchBytes >= Limits.archivedBytes { pushBatch() }
+      guard !isPassingOver else { return }
+      do throws(ConversationError) { try message.validate() } catch { return fail(error.message) }
+      if let full = batch.add(message) { queue.push(.messages(full)) }
     }
   }
 
@@ -71,13 +70,18 @@ struct ParleyLinesReader: ArchiveReader {
   private mutating func begin() {
     guard let found = conversation else { return }
     conversation = nil
-    queue.push(.conversation(ArchivedConversation(found.value, branches: found.branches), where: found.place))
+    let archive = ArchivedConversation(found.value, branches: found.branches)
+    do throws(ConversationError) {
+      try archive.validate()
+      queue.push(.conversation(archive, where: found.place))
+    } catch {
+      queue.skip(found.place, error.message + " The rest of the conversation is left out.")
+      isPassingOver = true
+    }
   }
 
   private mutating func pushBatch() {
-    queue.push(batch)
-    batch = []
-    batchBytes = 0
+    if let rest = batch.take() { queue.push(.messages(rest)) }
   }
 
   private mutating func flush() {
@@ -85,10 +89,11 @@ struct ParleyLinesReader: ArchiveReader {
     pushBatch()
   }
 
+  /// Passes the rest of the conversation over. What came of it before is handed on: the fault may be that of the next one's
+  /// record, and whoever takes it in sees whether messages are missing.
   private mutating func fail(_ why: String) {
+    pushBatch()
     queue.skip("line \(line)", why + (isPassingOver ? "" : " The rest of its conversation is left out."))
-    batch = []
-    batchBytes = 0
     conversation = nil
     isPassingOver = true
   }

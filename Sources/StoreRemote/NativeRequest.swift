@@ -48,6 +48,8 @@ struct NativeRequest: Sendable {
       self.init(.DELETE, Self.path(key))
     case .erase(let conversation):
       self.init(.DELETE, Self.path(conversation))
+    case .eraseUser(let user):
+      self.init(.DELETE, "/v1/users/\(user)")
     }
     isRepeatable = command.isRepeatable
   }
@@ -81,7 +83,7 @@ extension Command {
     case .makeBranch(let make): make.message?.clientID != nil
     case .deleteMessage: true
     // Twice, these raise the version twice, or answer that there is no such thing.
-    case .update, .revise, .finish, .updateBranch, .deleteBranch, .erase: false
+    case .update, .revise, .finish, .updateBranch, .deleteBranch, .erase, .eraseUser: false
     }
   }
 }

@@ -78,7 +78,10 @@ public struct RemoteStore: Store {
 
   private func carryOut(_ command: Command, as principal: Principal) async throws(ConversationError) -> Receipt {
     let reply = try await server.reply(to: try NativeRequest(command), as: principal)
-    if case .erase = command { return Receipt(erasure: try reply.erasure(), version: nil) }
+    switch command {
+    case .erase, .eraseUser: return Receipt(erasure: try reply.erasure(), version: nil)
+    default: break
+    }
     let receipt = try reply.receipt()
     guard case .open(let open) = command, let update = open.replacement(after: receipt) else { return receipt }
     return try await server.reply(to: try NativeRequest(.update(update)), as: principal).receipt()

@@ -8,11 +8,12 @@ import Synchronization
 /// The conversations that are being taken in. Whoever removes hidden rows leaves these alone; whoever erases a user takes its
 /// conversations out, and their import ends.
 final class Restorations: Sendable {
-  private let ids = Mutex<Set<ConversationID>>([])
+  private let owners = Mutex<[ConversationID: UserID]>([:])
 
-  func begin(_ id: ConversationID) { ids.withLock { _ = $0.insert(id) } }
-  func end(_ id: ConversationID) { ids.withLock { _ = $0.remove(id) } }
-  func contains(_ id: ConversationID) -> Bool { ids.withLock { $0.contains(id) } }
+  func begin(_ id: ConversationID, of user: UserID) { owners.withLock { $0[id] = user } }
+  func end(_ id: ConversationID) { owners.withLock { _ = $0.removeValue(forKey: id) } }
+  func endAll(of user: UserID) { owners.withLock { $0 = $0.filter { $0.value != user } } }
+  func contains(_ id: ConversationID) -> Bool { owners.withLock { $0[id] != nil } }
 }
 
 extension SQLStore {
@@ -30,13 +31,13 @@ extension SQLStore {
     do {
       id = try await write { connection in
         guard let id = try self.freeID(for: archive.conversation, on: connection) else { return nil }
-        self.restorations.begin(id)
+        self.restorations.begin(id, of: user)
         begun.withLock { $0 = id }
         try self.insert(archive, as: id, on: connection)
         return id
       }
     } catch {
-      if let id = begun.withLock({ $0 }) { abandon(id) }
+      if let id = begun.withLock({ $0 }) { await abandon(id) }
       throw error
     }
     guard let id else { return nil }
@@ -201,11 +202,12 @@ extension SQLStore {
     return shown
   }
 
-  public func abandonRestoring(_ restoration: Restoration) async { abandon(restoration.id) }
+  public func abandonRestoring(_ restoration: Restoration) async { await abandon(restoration.id) }
 
-  private func abandon(_ id: ConversationID) {
+  /// Removed at once, so that the same file, mended, can come again; what cannot be removed now goes in the background.
+  private func abandon(_ id: ConversationID) async {
     restorations.end(id)
-    pendingErasures.add()
+    await removeHidden(id)
   }
 }
 

@@ -30,6 +30,12 @@ public protocol SQLDriver: Sendable {
     inOrder bodies: [@Sendable (Connection) throws -> Value]
   ) async -> [Result<Value, any Error>]
 
+  /// Overwrites what the engine keeps of deleted rows outside of its tables: a log, free pages. For what was deleted before the
+  /// call. Others write meanwhile.
+  ///
+  /// - Returns: Whether nothing is left; readers may be in the way, for a while.
+  func emptyLog() async throws -> Bool
+
   /// Whether writes are accepted, and what the driver has counted, all but the commands. Never waits.
   func health() -> StoreHealth
 

@@ -12,6 +12,7 @@ public struct SQLStore<Driver: SQLDriver>: Store {
   let environment: StoreEnvironment
   let pendingErasures: ErasureQueue
   let restorations = Restorations()
+  let purging = Turnstile()
   let commands = Counter()
   let canary = LastCanary()
 
@@ -27,6 +28,7 @@ public struct SQLStore<Driver: SQLDriver>: Store {
     switch command {
     case .open(let open): receipt = try await apply(open, as: principal)
     case .erase(let id): receipt = try await erase(id, as: principal)
+    case .eraseUser(let user): receipt = try await erase(user, as: principal)
     case .update(let update):
       receipt = try await write { connection in try self.update(update, as: principal, on: connection) }
     case .append(let append):

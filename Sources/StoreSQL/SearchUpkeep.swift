@@ -49,9 +49,10 @@ extension SQLStore {
       guard health.commits == before, health.queuedCommands == 0, health.refusal == nil else { continue }
       do {
         let isDue = lastPurge.map { .now - $0 > .seconds(Limits.purgeSeconds) } ?? true
-        if isDue, try await wantsPurge() {
+        if isDue, try await wantsPurge(), purging.begin() {
+          defer { purging.end() }
           lastPurge = .now
-          try await purgeSearch()
+          _ = try await purgeSearch()
         }
         // Commits that were not ours.
         guard health.commits != tidied else { continue }
@@ -63,14 +64,16 @@ extension SQLStore {
     }
   }
 
-  private func wantsPurge() async throws(ConversationError) -> Bool {
+  func wantsPurge() async throws(ConversationError) -> Bool {
     let state = try await read { connection in try connection.first(SearchStatements.state, [], SearchState.init) }
     return state?.isPurgeDue ?? false
   }
 
   /// Writes the index anew, in small steps between which others write, so that nothing is left in it of words that were
   /// taken out before the call. Free pages are overwritten; the write-ahead log is not this one's concern.
-  func purgeSearch() async throws(ConversationError) {
+  ///
+  /// - Returns: Whether it came to its end before `deadline`; if not, the next purge goes on.
+  func purgeSearch(until deadline: ContinuousClock.Instant? = nil) async throws(ConversationError) -> Bool {
     try await write { connection in
       try connection.execute(SearchStatements.setPurge, [.integer(SearchState.purgeRuns)])
       // With a minus FTS5 takes all parts for one size, and begins to join them.
@@ -81,8 +84,10 @@ extension SQLStore {
       guard !Task.isCancelled else {
         throw ConversationError(.unavailable, "The purge of the search index was cancelled.")
       }
+      if let deadline, .now > deadline { return false }
     }
     _ = try await write { connection in try connection.execute(SearchStatements.purged, []) }
+    return true
   }
 
   /// Joins pages of the index; returns whether there was anything to join.

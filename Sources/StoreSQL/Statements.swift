@@ -265,6 +265,24 @@ enum Statements {
     """)
   static let erasing = SQLStatement(
     "SELECT id FROM pam_conversations WHERE erasing = 1 ORDER BY rowid LIMIT $1")
+  /// Of a conversation that is hidden already, and of whose.
+  static let ownerOfErasing = SQLStatement("SELECT user_id FROM pam_conversations WHERE id = $1 AND erasing = 1")
+  static let isErasing = SQLStatement("SELECT 1 FROM pam_conversations WHERE id = $1 AND erasing = 1")
+  static let erasingOfUser = SQLStatement(
+    "SELECT id FROM pam_conversations WHERE erasing = 1 AND user_id = $1 ORDER BY rowid LIMIT $2")
+  static let shownOfUser = SQLStatement(
+    """
+    SELECT id, updated_at FROM pam_conversations
+    WHERE user_id = $1 AND (updated_at, id) > ($2, $3) AND erasing = 0
+    ORDER BY updated_at, id LIMIT $4
+    """)
+  /// Those of which only the row itself is left.
+  static let emptied = SQLStatement(
+    """
+    SELECT id FROM pam_conversations c
+    WHERE erasing = 1 AND NOT EXISTS (SELECT 1 FROM pam_branches b WHERE b.conversation_id = c.id)
+    ORDER BY rowid LIMIT $1
+    """)
   static let eraseMessages = SQLStatement(
     """
     DELETE FROM pam_messages WHERE rowid IN (

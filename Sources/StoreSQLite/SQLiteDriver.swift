@@ -157,15 +157,18 @@ public final class SQLiteDriver: SQLDriver {
     writer?.giveUp(olderThanMicroseconds: Int(age / .microseconds(1)))
   }
 
-  /// Takes the log over into the database and empties it, so that nothing deleted is left in it. For what was
-  /// written before the call.
+  /// Takes the log over into the database and empties it, so that nothing deleted is left in it; free pages were overwritten
+  /// when they became free.
   ///
-  /// - Throws: `SQLFailure` if the file takes no writes. Behind a reader that does not end the log stays.
-  public func emptyLog() async throws {
+  /// - Returns: Whether it is empty: behind a reader that does not end it stays.
+  /// - Throws: `SQLFailure` if the file takes no writes.
+  public func emptyLog() async throws -> Bool {
+    let before = writer?.timesEmptied ?? 0
     writer?.emptyLog()
     try await write { _ in }
     // The log is emptied behind that batch, and before the next.
     try await write { _ in }
+    return writer.map { $0.timesEmptied > before } ?? false
   }
 
   public func health() -> StoreHealth {

@@ -49,6 +49,8 @@ final class SQLiteWriter: Sendable {
   /// When readers may be waited for again.
   private let nextTruncation = Mutex(0)
   private let wantsEmptyLog = Atomic(false)
+  /// How often the log was emptied.
+  private let emptied = Atomic(0)
 
   private let upkeep: SQLStatement
 
@@ -86,6 +88,8 @@ final class SQLiteWriter: Sendable {
 
   /// Takes the log over into the database and empties it behind the next batch.
   func emptyLog() { wantsEmptyLog.store(true, ordering: .relaxed) }
+
+  var timesEmptied: Int { emptied.load(ordering: .acquiring) }
 
   func health() -> StoreHealth {
     let counters = counters.withLock { $0 }
@@ -242,6 +246,7 @@ final class SQLiteWriter: Sendable {
       // Waits for readers, shortly. Behind a long one that is in vain, so it is not tried at once again.
       let left = try connection.checkpoint(truncating: true)
       if left == 0 {
+        emptied.add(1, ordering: .releasing)
         counters.withLock { counters in
           counters.logPages = 0
           counters.checkpointAt = now

@@ -95,6 +95,7 @@ extension Aliases {
       return .updateBranch(update)
     case .deleteBranch(let key): return .deleteBranch(BranchKey(resolve(key.conversation), key.number))
     case .erase(let id): return .erase(resolve(id))
+    case .eraseUser: return command
     }
   }
 

@@ -59,6 +59,8 @@ extension SpoolStore {
 
   /// Writes down what is known: behind every call, in one commit.
   func writeDown() async {
+    guard writingDown.begin() else { return }
+    defer { writingDown.end() }
     while known.withLock({ $0.hasChanges }) {
       let (rows, dropped) = known.withLock { $0.takeChanges(limit: 1_000) }
       // What is lost here is known again when it is touched next.

@@ -1,4 +1,5 @@
 import ConversationModel
+import StoreSQL
 import Synchronization
 
 // What passes by is remembered, in memory and behind the call's answer.
@@ -25,21 +26,36 @@ extension SpoolStore {
     case .deleteBranch(let key):
       guard let branch = receipt.branch else { return }
       known.withLock { $0.note(branch, of: key.conversation, [], version: receipt.version) }
-    case .erase(let id): await erased(id)
+    case .erase(let id): await erased([id])
+    case .eraseUser(let user): await erased(await conversations(of: user))
     case .append(let append): note(receipt, in: append.conversation, as: principal)
     case .open, .updateBranch: break
     }
   }
 
-  /// A conversation is gone for good.
-  func erased(_ id: ConversationID) async {
+  /// Conversations are gone for good. Returns when nothing is left of them here, or after some seconds.
+  func erased(_ ids: [ConversationID]) async {
     state.withLock { state in
       // Bounded: who names so many erased conversations is answered by the store.
-      if state.erased.count >= Limits.knownSessions { state.erased = [] }
-      state.erased.insert(id)
-      state.unpurged.insert(id)
+      if state.erased.count + ids.count > Limits.knownSessions { state.erased = [] }
+      state.erased.formUnion(ids.prefix(Limits.knownSessions))
+      state.unpurged.formUnion(ids)
     }
-    await purge()
+    let deadline = ContinuousClock.now + .milliseconds(Limits.eraseMilliseconds)
+    while !isPurged(ids) {
+      await purge()
+      guard !isPurged(ids), .now < deadline, (try? await Task.sleep(for: .milliseconds(20))) != nil else { return }
+    }
+  }
+
+  /// Whether nothing is left here of conversations that were erased.
+  func isPurged(_ ids: [ConversationID]) -> Bool { state.withLock { $0.unpurged.isDisjoint(with: ids) } }
+
+  /// Those of a user of which something is kept here.
+  private func conversations(of user: UserID) async -> [ConversationID] {
+    let known = known.withLock { $0.entries(of: user).map(\.id) }
+    let kept = (try? await file.conversations(of: user)) ?? []
+    return Array(Set(known + kept))
   }
 
   /// The store tells a conversation's owner that there is none: another server has erased it.
@@ -55,18 +71,24 @@ extension SpoolStore {
   /// Removes what is left in the spool of conversations that were erased; what cannot be removed now is tried
   /// again by `run`.
   func purge() async {
+    // What is being written down was taken from memory before it was forgotten there.
+    guard writingDown.begin() else { return }
+    defer { writingDown.end() }
+    var removed: [ConversationID] = []
     for id in state.withLock({ Array($0.unpurged) }) {
       let names = state.withLock { $0.aliases.names(of: id) }
       known.withLock { known in for name in names { known.forget(name) } }
       guard let purged = try? await file.purge(names) else { continue }
       let waiters = state.withLock { state in
-        state.unpurged.remove(id)
         state.aliases.remove(purged.aliases)
         state.deadLetters = max(0, state.deadLetters - purged.dead)
         return state.backlog.remove(purged.waiting, bytes: purged.bytes, of: id)
       }
       waiters.forEach { $0.resume() }
+      removed.append(id)
     }
+    guard !removed.isEmpty, (try? await file.emptyLog()) == true else { return }
+    state.withLock { $0.unpurged.subtract(removed) }
   }
 
   /// The store, if it reads.

@@ -236,7 +236,7 @@ struct SpoolFile: Sendable {
     var aliases: Set<Aliases.ID> = []
   }
 
-  /// Removes everything of a conversation, and sees to it that nothing of it is left in the log.
+  /// Removes everything of a conversation; what is left of it in the log goes with `emptyLog`.
   func purge(_ names: [ConversationID]) async throws -> Purged {
     let purged = try await driver.write { connection in
       var purged = Purged()
@@ -256,8 +256,17 @@ struct SpoolFile: Sendable {
       }
       return purged
     }
-    try await driver.emptyLog()
     return purged
+  }
+
+  /// Whether nothing that was removed before is left in the log.
+  func emptyLog() async throws -> Bool { try await driver.emptyLog() }
+
+  /// Of which conversations of a user there is something.
+  func conversations(of user: UserID) async throws -> [ConversationID] {
+    try await driver.read { connection in
+      try connection.all(SpoolStatements.conversationsOfUser, [.id(user), .integer(.max)]) { try $0.id(0) }
+    }
   }
 
   func keep(known rows: [KnownRow], dropping dropped: [ConversationID]) async throws {

@@ -146,6 +146,12 @@ enum SpoolStatements {
     SELECT conversation_id, count(*), sum(bytes), min(created_at) FROM records
     WHERE died_at IS NULL GROUP BY conversation_id ORDER BY conversation_id LIMIT $1
     """)
+  static let conversationsOfUser = SQLStatement(
+    """
+    SELECT conversation_id FROM records WHERE user_id = $1
+    UNION SELECT id FROM known WHERE user_id = $1
+    ORDER BY 1 LIMIT $2
+    """)
   static let purgeCounts = SQLStatement(
     """
     SELECT count(*) FILTER (WHERE died_at IS NULL), coalesce(sum(bytes) FILTER (WHERE died_at IS NULL), 0),

@@ -72,6 +72,8 @@ public final class SpoolStore: Store {
   let rules: Rules
   let state: Mutex<State>
   let known: Mutex<Known>
+  /// Whoever writes down what is known, or takes it out of the file.
+  let writingDown = Turnstile()
   private let open: @Sendable (_ mayCreate: Bool) async throws -> Opened
   /// Wakes whoever drains; one signal stands for any number of records.
   let drainSignals: AsyncStream<Void>

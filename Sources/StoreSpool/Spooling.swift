@@ -258,15 +258,17 @@ extension SpoolStore {
       throw down(outage ?? "It is not open.")
     }
     do {
-      let receipt = try await store.apply(resolved, as: principal)
+      var receipt = try await store.apply(resolved, as: principal)
       await note(receipt, of: resolved, as: principal)
+      if case .erase(let id) = resolved, !isPurged([id]) { receipt.erasure?.isComplete = false }
+      if case .eraseUser = resolved, !state.withLock({ $0.unpurged.isEmpty }) { receipt.erasure?.isComplete = false }
       return receipt
     } catch {
       if error.isOutage { failed(error, writing: true) }
       guard error.code == .notFound else { throw error }
       if await isSpooled(resolved) { throw Self.notStoredYet }
       // Another server has erased it, perhaps; what is left of it here goes, too.
-      if case .erase(let id) = resolved, await isOwner(principal, of: id) { await erased(id) }
+      if case .erase(let id) = resolved, await isOwner(principal, of: id) { await erased([id]) }
       throw error
     }
   }

@@ -211,13 +211,13 @@ import Testing
         let words = stride(from: 0, to: 60, by: 2).flatMap { [secrets[$0], "erased\($0)zz"] }
         return words.filter { word in files.contains { $0.range(of: Data(word.utf8)) != nil } }
       }
-      try await driver.emptyLog()
+      #expect(try await driver.emptyLog())
       #expect(try await driver.read { try $0.count("SELECT purge FROM pam_search_state") } == 1)
       if isPurged {
-        try await store.purgeSearch()
+        #expect(try await store.purgeSearch())
         #expect(try await driver.read { try $0.count("SELECT purge FROM pam_search_state") } == 0)
       }
-      try await driver.emptyLog()
+      #expect(try await driver.emptyLog())
       driver.close()
       #expect(try left().isEmpty == isPurged)
       let reader = try SQLiteDriver(path: directory + "/parley.sqlite", access: .reader)

@@ -1,0 +1,358 @@
+import ConversationModel
+import StrictJSON
+
+/// Finds the rows of the former tables in a plain dump that `pg_dump` made: in its COPY blocks, or, with `--inserts`,
+/// `--column-inserts` or `--rows-per-insert`, in its INSERT statements. All other statements are passed over. A broken one is
+/// reported, and the search goes on at the next line that begins such a statement.
+struct SQLDump: FormerRows {
+  /// How the rows of a statement are written.
+  private struct Shape: Hashable {
+    var columns: [String]
+    var isCopy: Bool
+    var hasEscapes: Bool
+  }
+
+  private enum State {
+    case statement
+    /// In an INSERT, in front of a row.
+    case values(FormerTable, shape: Int, isFirst: Bool)
+    /// In a COPY block; nil for one that is passed over.
+    case lines(FormerTable?, shape: Int)
+    case end
+  }
+
+  /// As PostgreSQL's own greatest number of columns, and far more lists of them than one dump has.
+  private static let columns = 1_600
+  private static let shapes = 100
+  private let file: ImportFile
+  private var lexer: SQLLexer
+  private var state = State.statement
+  private var shapes: [Shape] = []
+  private var definitions: [FormerTable: [String]] = [
+    .conversations: ["id", "user_id", "session_id", "title", "context_data", "created_at", "updated_at"],
+    .messages: [
+      "id", "conversation_id", "role", "content", "intent", "confidence", "entities", "metadata", "created_at",
+    ],
+  ]
+  private var counts: [FormerTable: Int] = [:]
+  /// Bytes that were read again behind faults.
+  private var readAgain = 0
+
+  init(_ file: ImportFile) {
+    self.file = file
+    lexer = SQLLexer(ByteCursor(file))
+  }
+
+  mutating func next() throws(ConversationError) -> FormerFinding? {
+    while true {
+      do throws(ConversationError) {
+        switch state {
+        case .statement: try readStatement()
+        case .values(let table, let shape, let isFirst):
+          if let row = try readValues(table, shape, isFirst) { return row }
+        case .lines(let table, let shape):
+          if let row = try readLine(table, shape) { return row }
+        case .end: return nil
+        }
+      } catch {
+        guard error.code == .invalid else { throw error }
+        let place = "byte \(lexer.start)"
+        try recover()
+        return .skipped(SkippedPiece(place: place, why: error.message))
+      }
+    }
+  }
+
+  /// Goes to the next line behind the fault that begins a statement with rows. A fault may be noticed at the end of the file
+  /// only; bytes are read again until they are four times the file, so that no file keeps a reader busy for long.
+  private mutating func recover() throws(ConversationError) {
+    readAgain += lexer.cursor.offset - lexer.start
+    guard readAgain <= 4 * file.size else {
+      state = .end
+      return
+    }
+    state = .statement
+    var offset = lexer.start
+    lexer.cursor.seek(to: max(0, offset - 1))
+    if offset > 0, try lexer.cursor.next() != 0x0A { try lexer.skipLine() }
+    while true {
+      offset = lexer.cursor.offset
+      var head: [UInt8] = []
+      while head.count < 12, let byte = try lexer.cursor.peek(), byte != 0x0A {
+        head.append(byte)
+        lexer.cursor.advance()
+      }
+      if head.isEmpty, try lexer.cursor.peek() == nil { return }
+      if head.starts(with: "COPY ".utf8) || head.starts(with: "INSERT INTO ".utf8) {
+        return lexer.cursor.seek(to: offset)
+      }
+      try lexer.skipLine()
+    }
+  }
+}
+
+// MARK: Statements
+
+extension SQLDump {
+  private mutating func readStatement() throws(ConversationError) {
+    let token = try lexer.next()
+    switch token {
+    case .end: state = .end
+    case .mark(";"): break
+    // A command of psql's own, such as \restrict.
+    case .mark("\\"): try lexer.skipLine()
+    case .word("insert"): try readInsert()
+    case .word("copy"): try readCopy()
+    case .word("create"): try readCreate()
+    case .word("set"): try readSetting()
+    case .word: try passOver()
+    default: throw lexer.fault("a statement is expected")
+    }
+  }
+
+  /// Goes past the end of a statement. A function's body may be a block of statements.
+  private mutating func passOver(canHoldBlock: Bool = false) throws(ConversationError) {
+    var depth = 0
+    var last = SQLLexer.Token.end
+    while true {
+      let token = try lexer.next()
+      switch token {
+      case .mark(";") where depth == 0: return
+      case .word("atomic") where canHoldBlock && last == .word("begin"): depth += 1
+      case .word("case") where depth > 0: depth += 1
+      case .word("end") where depth > 0: depth -= 1
+      case .end: throw lexer.fault("a statement has no end")
+      default: break
+      }
+      last = token
+    }
+  }
+
+  /// The last part of a name with dots; nil for the name of another table.
+  private mutating func readTable() throws(ConversationError) -> FormerTable? {
+    var table: FormerTable?
+    repeat { table = FormerTable(rawValue: try readName()) } while try lexer.take(".")
+    return table
+  }
+
+  private mutating func readName() throws(ConversationError) -> String {
+    switch try lexer.next() {
+    case .word(let name), .name(let name): return name
+    default: throw lexer.fault("a name is expected")
+    }
+  }
+
+  private mutating func expect(_ word: String) throws(ConversationError) {
+    guard try lexer.next() == .word(word) else { throw lexer.fault("\(word.uppercased()) is expected") }
+  }
+
+  /// A list of columns in brackets; nil if none is next.
+  private mutating func readColumns() throws(ConversationError) -> [String]? {
+    guard try lexer.take("(") else { return nil }
+    var columns: [String] = []
+    repeat {
+      let name = try readName()
+      guard columns.count < Self.columns, !columns.contains(name) else {
+        throw lexer.fault("a column comes twice, or there are more than \(Self.columns)")
+      }
+      columns.append(name)
+    } while try lexer.take(",")
+    guard try lexer.take(")") else { throw lexer.fault("the list of columns has no end") }
+    return columns
+  }
+
+  private mutating func readInsert() throws(ConversationError) {
+    try expect("into")
+    guard let table = try readTable() else { return try passOver() }
+    let columns = try readColumns()
+    switch try lexer.next() {
+    case .word("values"): break
+    case .word("overriding"):
+      for _ in 0..<2 { _ = try readName() }
+      try expect("values")
+    default: throw lexer.fault("VALUES is expected")
+    }
+    state = .values(table, shape: try shape(columns ?? definitions[table] ?? [], isCopy: false), isFirst: true)
+  }
+
+  private mutating func readCopy() throws(ConversationError) {
+    guard let table = try readTable() else { return try readOtherCopy() }
+    let columns = try readColumns()
+    try expect("from")
+    try expect("stdin")
+    guard try lexer.take(";") else { throw lexer.fault("a COPY block is taken in its default format only") }
+    try lexer.skipLine()
+    state = .lines(table, shape: try shape(columns ?? definitions[table] ?? [], isCopy: true))
+  }
+
+  /// A block of another table, which need not be looked at, or a statement without one.
+  private mutating func readOtherCopy() throws(ConversationError) {
+    var hasBlock = false
+    while true {
+      switch try lexer.next() {
+      case .word("stdin"): hasBlock = true
+      case .mark(";"):
+        guard hasBlock else { return }
+        try lexer.skipLine()
+        state = .lines(nil, shape: 0)
+        return
+      case .end: throw lexer.fault("a statement has no end")
+      default: break
+      }
+    }
+  }
+
+  /// Remembers the columns of a table.
+  private mutating func readCreate() throws(ConversationError) {
+    var word = try lexer.next()
+    while [.word("or"), .word("replace"), .word("unlogged")].contains(word) { word = try lexer.next() }
+    switch word {
+    case .mark(";"): return
+    case .word("function"), .word("procedure"): return try passOver(canHoldBlock: true)
+    case .word("table"): break
+    default: return try passOver()
+    }
+    guard let table = try readTable(), try lexer.take("(") else { return try passOver() }
+    definitions[table] = try readDefinition()
+    try passOver()
+  }
+
+  /// The columns' names between the brackets of a CREATE TABLE.
+  private mutating func readDefinition() throws(ConversationError) -> [String] {
+    var columns: [String] = []
+    var depth = 0
+    var begins = true
+    while true {
+      let token = try lexer.next()
+      switch token {
+      case .word(let name) where begins:
+        if !["constraint", "primary", "unique", "check", "foreign", "exclude", "like"].contains(name) {
+          columns.append(name)
+        }
+      case .name(let name) where begins: columns.append(name)
+      case .mark("("): depth += 1
+      case .mark(")"):
+        if depth == 0 { return columns }
+        depth -= 1
+      case .end: throw lexer.fault("a statement has no end")
+      default: break
+      }
+      begins = depth == 0 && token == .mark(",")
+      guard columns.count <= Self.columns else { throw lexer.fault("a table has more than \(Self.columns) columns") }
+    }
+  }
+
+  /// Looks for the two settings that change how strings are read.
+  private mutating func readSetting() throws(ConversationError) {
+    let name = try lexer.next()
+    guard name == .word("standard_conforming_strings") || name == .word("client_encoding") else {
+      return name == .mark(";") ? () : try passOver()
+    }
+    guard try lexer.take("=") else { return try passOver() }
+    lexer.keepsText = true
+    defer { lexer.keepsText = false }
+    let value = try lexer.next()
+    if name == .word("standard_conforming_strings") {
+      lexer.hasEscapes = value == .word("off")
+    } else if value == .string, !["UTF8", "SQL_ASCII"].contains(String(decoding: lexer.text.prefix(64), as: UTF8.self))
+    {
+      let fault = lexer.fault("the dump is not in UTF-8, make it with --encoding=UTF8")
+      try passOver()
+      throw fault
+    }
+    try passOver()
+  }
+
+  private mutating func shape(_ columns: [String], isCopy: Bool) throws(ConversationError) -> Int {
+    let shape = Shape(columns: columns, isCopy: isCopy, hasEscapes: lexer.hasEscapes)
+    if let index = shapes.firstIndex(of: shape) { return index }
+    guard shapes.count < Self.shapes else { throw lexer.fault("there are more than \(Self.shapes) lists of columns") }
+    shapes.append(shape)
+    return shapes.count - 1
+  }
+}
+
+// MARK: Rows
+
+extension SQLDump {
+  /// - Returns: Nil at the end of the statement.
+  private mutating func readValues(
+    _ table: FormerTable, _ shape: Int, _ isFirst: Bool
+  ) throws(ConversationError) -> FormerFinding? {
+    if !isFirst, try !lexer.take(",") {
+      if try !lexer.take(";") {
+        try expect("on")
+        try passOver()
+      }
+      state = .statement
+      return nil
+    }
+    guard try lexer.take("(") else { throw lexer.fault("a row in brackets is expected") }
+    let start = lexer.start
+    repeat { _ = try lexer.value() } while try lexer.take(",")
+    guard try lexer.take(")") else {
+      _ = try lexer.next()
+      throw lexer.fault("a comma or a closing bracket is expected")
+    }
+    state = .values(table, shape: shape, isFirst: false)
+    return found(table, start..<lexer.cursor.offset, shape)
+  }
+
+  /// - Returns: Nil for a line that is no row.
+  private mutating func readLine(_ table: FormerTable?, _ shape: Int) throws(ConversationError) -> FormerFinding? {
+    let start = lexer.cursor.offset
+    var head: (UInt8, UInt8) = (0, 0)
+    var last: UInt8 = 0
+    while let byte = try lexer.cursor.next() {
+      guard byte == 0x0A else {
+        last = byte
+        if lexer.cursor.offset - start == 1 { head.0 = byte }
+        if lexer.cursor.offset - start == 2 { head.1 = byte }
+        continue
+      }
+      // A carriage return that belongs to a value is written \r.
+      let end = lexer.cursor.offset - (last == 0x0D ? 2 : 1)
+      guard head != (UInt8(ascii: "\\"), UInt8(ascii: ".")) || end - start != 2 else {
+        state = .statement
+        return nil
+      }
+      return table.map { found($0, start..<end, shape) }
+    }
+    state = .statement
+    // The file may end with the mark of the end.
+    guard table != nil, head != (UInt8(ascii: "\\"), UInt8(ascii: ".")) else { return nil }
+    return .skipped(SkippedPiece(place: "byte \(start)", why: "A COPY block is cut off; its last row is left out."))
+  }
+
+  private mutating func found(_ table: FormerTable, _ span: Range<Int>, _ shape: Int) -> FormerFinding {
+    counts[table, default: 0] += 1
+    return .row(table, number: counts[table, default: 0], FormerPlace(span, shape: shape))
+  }
+
+  func row(at place: FormerPlace) throws(ConversationError) -> JSONObject {
+    guard place.span.count <= FormerPlace.rowBytes else {
+      throw ConversationError(.invalid, "The row is longer than \(FormerPlace.rowBytes) bytes.")
+    }
+    let shape = shapes[Int(place.shape)]
+    var cursor = ByteCursor(file, at: place.span.lowerBound, end: place.span.upperBound)
+    var values: [SQLLexer.Value] = []
+    if shape.isCopy {
+      repeat { values.append(try cursor.copiedValue()) } while try cursor.next() != nil
+    } else {
+      var lexer = SQLLexer(cursor)
+      (lexer.keepsText, lexer.hasEscapes) = (true, shape.hasEscapes)
+      _ = try lexer.take("(")
+      repeat { values.append(try lexer.value()) } while try lexer.take(",")
+    }
+    guard values.count == shape.columns.count else {
+      throw ConversationError(
+        .invalid, "The row at byte \(place.offset) has \(values.count) values for \(shape.columns.count) columns.")
+    }
+    var members: [JSONObject.Member] = []
+    for (column, value) in zip(shape.columns, values) {
+      members.append(.init(key: column, value: try value.json(of: column)))
+    }
+    guard let object = JSONObject(members: members) else { throw lexer.fault("a column comes twice") }
+    return object
+  }
+}

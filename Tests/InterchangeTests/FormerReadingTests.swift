@@ -1,0 +1,73 @@
+import ConversationModel
+import Interchange
+import Testing
+
+@Suite struct FormerReadingTests {
+  private static func id(_ number: Int) -> String {
+    let digits = String(number, radix: 16)
+    return "00000000-0000-4000-8000-" + String(repeating: "0", count: 12 - digits.count) + digits
+  }
+
+  private static func conversation(_ number: Int, user: Int, _ more: String = "") -> String {
+    #"{"id":"\#(id(number))","user_id":"\#(id(user))"\#(more)}"#
+  }
+
+  private static func message(_ number: Int, in conversation: Int, _ more: String = "") -> String {
+    #"{"id":"\#(id(number))","conversation_id":"\#(id(conversation))","role":"user","content":"\#(number)"\#(more)}"#
+  }
+
+  private static func file(_ conversations: [String], _ messages: [String]) -> String {
+    """
+    {"pam_messages":[\(messages.joined(separator: ","))],"pam_conversations":[\(conversations.joined(separator: ","))]}
+    """
+  }
+
+  @Test func `a user's default conversation is the one without a session, else the first`() throws {
+    let early = #","session_id":"a","created_at":"2026-01-01T00:00:00Z""#
+    let late = #","session_id":"b","created_at":"2026-01-02T00:00:00Z""#
+    let found = try ImportedPieces(
+      of: Self.file(
+        [
+          Self.conversation(1, user: 100, early), Self.conversation(2, user: 100),
+          Self.conversation(3, user: 101, late), Self.conversation(4, user: 101, early),
+          Self.conversation(5, user: 102, late),
+        ], []))
+    #expect(found.conversations.map(\.conversation.isDefault) == [false, true, false, true, true])
+    try found.validate()
+  }
+
+  @Test func `what does not fit is left out, and said`() throws {
+    let big = String(repeating: "x", count: Limits.objectBytes)
+    let found = try ImportedPieces(
+      of: Self.file(
+        [Self.conversation(1, user: 100, #","session_id":"a\u0007b","context_data":[1]"#)],
+        [
+          Self.message(2, in: 1, #","metadata":{"k":"\#(big)"}"#), Self.message(3, in: 1, #","entities":"x""#),
+          Self.message(4, in: 1, #","confidence":10"#), Self.message(5, in: 1, #","created_at":"yesterday""#),
+          Self.message(6, in: 1, #","intent":"\#(big)""#), Self.message(7, in: 1, #","role":"robot""#),
+        ]))
+    // The last names its role twice.
+    #expect(found.skipped.count == 8)
+    #expect(found.contents == [["2", "3", "4", "5", "6"]])
+    #expect(found.conversations.first?.conversation.sessionID == nil)
+    #expect(found.conversations.first?.conversation.headPosition == 5)
+    try found.validate()
+  }
+
+  @Test func `messages come in batches, and those of a missing conversation are counted`() throws {
+    let found = try ImportedPieces(
+      of: Self.file(
+        [Self.conversation(1, user: 100)],
+        (1000..<1250).map { Self.message($0, in: $0 % 5 == 0 ? 9 : 1) }))
+    #expect(found.batches == [100, 100])
+    #expect(found.messages[0].map(\.message.position) == Array(1...200))
+    #expect(found.skipped.map(\.why) == ["50 messages name a conversation that is not in the file."])
+  }
+
+  @Test func `a conversation without a user becomes the importer's`() throws {
+    let text = #"{"pam_conversations":[{"id":"\#(Self.id(1))"}]}"#
+    #expect(try ImportedPieces(of: text).skipped.count == 1)
+    let owner = UserID(high: 1, low: 2)
+    #expect(try ImportedPieces(of: text, owner: owner).conversations.map(\.conversation.userID) == [owner])
+  }
+}

@@ -1,0 +1,139 @@
+import ConversationModel
+import Interchange
+import Testing
+
+/// Dumps that PostgreSQL 15's `pg_dump` made of the former tables, and files that none made.
+@Suite struct SQLDumpTests {
+  static let dumps = ["copy", "inserts", "columns", "rows", "data", "quoted"].map { "former-\($0).sql" }
+
+  @Test(arguments: dumps) func `a dump of any kind is the same conversations`(_ name: String) throws {
+    let found = try ImportedPieces(of: fixture(name))
+    try found.validate()
+    #expect(found.skipped == [])
+    #expect(found.conversations.map(\.conversation.sessionID) == [nil, "session-b"])
+    #expect(found.conversations.map(\.conversation.title) == ["PAM Conversation", nil])
+    #expect(found.conversations.map(\.conversation.isDefault) == [true, true])
+    #expect(
+      found.conversations.map(\.conversation.context.text) == [
+        #"{"n":[1,2.50,null],"theme":"it's \"dark\""}"#, "{}",
+      ])
+    let long = "It's a \"quote\"; and (brackets), \\N \\. \\\\ \\t\nsecond line\n\\.\nfourth\tafter a tab\r\nend"
+    #expect(
+      found.contents == [
+        ["\\restrict\n--\n/* not closed", "Grüße 👩‍👩‍👧 日本語", long],
+        ["of the other", "INSERT INTO public.pam_messages VALUES ('x'); -- $$ /* */"],
+      ])
+    #expect(found.messages[0].map(\.message.confidence?.text) == [nil, "1.00", "0.50"])
+    #expect(found.messages[0].map(\.message.intent) == [nil, "greet", nil])
+    #expect(found.messages[0][1].message.entities.text == #"{"names":["O'Neil","tab\there"]}"#)
+    #expect(found.messages[0][2].message.metadata.text == #"{"k":"a\"b\\c"}"#)
+    #expect(found.messages[1].first?.message.createdAt.description == "2026-11-22T13:34:24.877756Z")
+  }
+
+  private static let a = "00000000-0000-4000-8000-00000000000a"
+  private static let user = "10000000-0000-4000-8000-000000000001"
+
+  private static func id(_ number: Int) -> String { "00000000-0000-4000-8000-\(100_000_000_000 + number)" }
+
+  /// A row of `pam_messages`.
+  private static func row(_ number: Int, _ content: String, _ time: String = "'2026-11-22 13:34:24+00'") -> String {
+    "('\(id(number))', '\(a)', 'user', \(content), NULL, NULL, '{}', NULL, \(time))"
+  }
+
+  private static let conversation = "INSERT INTO pam_conversations (id, user_id) VALUES ('\(a)', '\(user)');\n"
+
+  @Test(arguments: [
+    ("E'a\\'b\\n\\x41\\101\\u00e9\\\\'", "a'b\nAAé\\"), ("'a\\nb'", "a\\nb"), ("'it''s'", "it's"), ("'x'::text", "x"),
+    ("'x'::pg_catalog.\"text\"", "x"), ("'x'::character varying(10)", "x"), ("''", ""),
+    ("'-- /* $$ ; )'", "-- /* $$ ; )"),
+    ("/* /* a */ */ 'x' -- end\n", "x"), ("17", "17"),
+  ]) func `a text is read as PostgreSQL reads it`(_ literal: String, _ text: String) throws {
+    let found = try ImportedPieces(of: Self.conversation + "INSERT INTO pam_messages VALUES \(Self.row(1, literal));")
+    #expect(found.skipped == [])
+    #expect(found.contents == [[text]])
+  }
+
+  @Test func `strings have escapes where the dump switches them on`() throws {
+    let found = try ImportedPieces(
+      of: "SET standard_conforming_strings = off;\nINSERT INTO pam_messages VALUES \(Self.row(1, #"'a\'b\\'"#));\n"
+        + Self.conversation)
+    #expect(found.skipped == [])
+    #expect(found.contents == [["a'b\\"]])
+  }
+
+  @Test(arguments: [
+    ("2026-11-22 13:34:24.877756+00", "2026-11-22T13:34:24.877756Z"),
+    ("2026-11-22 13:34:24.8+02", "2026-11-22T11:34:24.800000Z"),
+    ("2026-11-22 13:34:24+05:30", "2026-11-22T08:04:24.000000Z"),
+    ("2026-11-22 13:34:24-03:30", "2026-11-22T17:04:24.000000Z"),
+    ("1890-01-01 00:00:00+00:53:28", "1889-12-31T23:06:32.000000Z"),
+  ]) func `a time is read as PostgreSQL prints it`(_ text: String, _ time: String) throws {
+    let found = try ImportedPieces(
+      of: Self.conversation + "INSERT INTO pam_messages VALUES \(Self.row(1, "'x'", "'\(text)'"));")
+    #expect(found.messages.first?.map(\.message.createdAt.description) == [time])
+  }
+
+  @Test func `rows without a list of columns have those of the table in the same file`() throws {
+    let found = try ImportedPieces(
+      of: """
+        CREATE TABLE IF NOT EXISTS "app".pam_messages (content text DEFAULT 'a, b', n numeric(3,2), CONSTRAINT c CHECK ((n > 0)),
+          "conversation_id" uuid, PRIMARY KEY (id), id uuid, role text) WITH (fillfactor=70);
+        INSERT INTO app.pam_messages VALUES ('x', 1, '\(Self.a)', '\(Self.id(1))', 'user') ON CONFLICT DO NOTHING;
+        \(Self.conversation)
+        """)
+    #expect(found.skipped == [])
+    #expect(found.contents == [["x"]])
+  }
+
+  @Test func `a broken statement is reported with its byte, and the others are read`() throws {
+    let head = Self.conversation + "INSERT INTO pam_messages VALUES \(Self.row(1, "'one'"));\n"
+    let broken = [
+      "INSERT INTO pam_messages VALUES ('it's broken', 'x');", "INSERT INTO pam_messages SELECT 1;",
+      "INSERT INTO pam_messages VALUES (now());", "COPY pam_messages FROM stdin WITH (FORMAT csv);\na,b\n\\.",
+      "INSERT INTO pam_messages VALUES ('no end", "/* no end", ") nonsense",
+      "INSERT INTO pam_messages VALUES ('x') SELECT",
+    ]
+    for statement in broken {
+      let found = try ImportedPieces(
+        of: head + statement
+          + "\nINSERT INTO pam_messages VALUES\n\t\(Self.row(2, "'two'")),\n\t\(Self.row(3, "'three'"));\n")
+      #expect(found.contents == [["one", "two", "three"]], "\(statement)")
+      #expect(found.skipped.count >= 1)
+      let byte = try #require(found.skipped.first.flatMap { Int($0.place.dropFirst(5)) })
+      #expect((head.utf8.count...head.utf8.count + statement.utf8.count).contains(byte), "\(statement)")
+    }
+  }
+
+  @Test func `a row with too few values is left out alone`() throws {
+    let found = try ImportedPieces(
+      of: Self.conversation
+        + "INSERT INTO pam_messages VALUES \(Self.row(1, "'one'")), ('x'), \(Self.row(3, "'three'"));")
+    #expect(found.contents == [["one", "three"]])
+    #expect(found.skipped.map(\.place) == ["pam_messages, row 2"])
+  }
+
+  @Test func `a block of COPY that is cut off gives the rows before the cut`() throws {
+    let text = String(decoding: try fixture("former-copy.sql"), as: UTF8.self)
+    let cut = try #require(text.firstRange(of: "INSERT INTO public.pam_messages VALUES ('x'); -- $$")?.upperBound)
+    let found = try ImportedPieces(of: String(text[..<cut]))
+    #expect(found.messages.map(\.count) == [2, 1])
+    #expect(found.skipped.count == 1)
+  }
+
+  @Test func `a dump in another encoding is said to be one`() throws {
+    let found = try ImportedPieces(of: "SET client_encoding = 'LATIN1';\n" + Self.conversation)
+    #expect(found.skipped.first?.why.contains("--encoding=UTF8") == true)
+    #expect(found.conversations.count == 1)
+  }
+
+  @Test(arguments: [
+    "'", "$a$", "/*", "(", "INSERT INTO pam_messages VALUES (", "INSERT INTO pam_messages VALUES (/*\n",
+    "INSERT INTO pam_messages VALUES ('\n", "COPY pam_messages FROM stdin;\n", "\"", "E'\\",
+    "CREATE TABLE pam_messages (",
+    "begin atomic ", "INSERT INTO pam_messages (a", "INSERT INTO pam_messages VALUES ('a'::x(", "\n-", "/", "$", "\\",
+  ]) func `hundreds of thousands of beginnings have an end`(_ part: String) throws {
+    let text = "SET a;\n" + String(repeating: part, count: 200_000 / part.utf8.count)
+    let found = try ImportedPieces(of: text, .former)
+    #expect(found.conversations == [])
+  }
+}
