@@ -125,7 +125,7 @@ let package = Package(
     .testTarget(
       name: "InterchangeTests",
       dependencies: ["ConversationModel", "Interchange", "StoreSQL", "StoreSQLite", "StrictJSON", "Wire"],
-      swiftSettings: house),
+      exclude: ["Fixtures"], swiftSettings: house),
     .testTarget(name: "ModelTests", dependencies: ["ConversationModel", "StrictJSON", "Wire"], swiftSettings: house),
     .testTarget(
       name: "StoreTests",

@@ -93,26 +93,29 @@ extension FormerReader {
       entries[index] = Entry(
         number: number, place: place, user: row["user_id"]?.string.flatMap { UserID($0) },
         hasSession: row["session_id"]?.string?.isEmpty == false, createdAt: row.time("created_at"))
-    case .messages:
-      guard let conversation = row["conversation_id"]?.string.flatMap({ ConversationID($0) }) else {
-        throw ConversationError(.invalid, "The message names no conversation.")
-      }
-      guard rows.count < Self.rows else {
-        throw ConversationError(.invalid, "A file holds at most \(Self.rows) messages.")
-      }
-      var notes: [String] = []
-      let message = try row.message(
-        MessageID(high: id.high, low: id.low), in: conversation, position: 1,
-        createdAt: row.time("created_at") ?? Timestamp(microseconds: 0), &notes)
-      if row.holds("created_at"), row.time("created_at") == nil {
-        notes.append("The message's time cannot be read; it is put first.")
-      }
-      for note in notes { queue.skip(name, note) }
-      rows.append(
-        Row(
-          conversation: Int32(try self.number(of: conversation)), place: place,
-          time: row.time("created_at")?.microseconds ?? .min, id: message.message.id))
+    case .messages: try indexMessage(row, MessageID(high: id.high, low: id.low), place, name)
     }
+  }
+
+  /// Reads the message as it will be read again, so that the conversation can say how many it has.
+  private mutating func indexMessage(
+    _ row: JSONObject, _ id: MessageID, _ place: FormerPlace, _ name: String
+  ) throws(ConversationError) {
+    guard let conversation = row["conversation_id"]?.string.flatMap({ ConversationID($0) }) else {
+      throw ConversationError(.invalid, "The message names no conversation.")
+    }
+    guard rows.count < Self.rows else {
+      throw ConversationError(.invalid, "A file holds at most \(Self.rows) messages.")
+    }
+    let time = row.time("created_at")
+    var notes: [String] = []
+    _ = try row.message(
+      id, in: conversation, position: 1, createdAt: time ?? Timestamp(microseconds: 0), &notes)
+    if time == nil, row.holds("created_at") { notes.append("The message's time cannot be read; it is put first.") }
+    for note in notes { queue.skip(name, note) }
+    rows.append(
+      Row(
+        conversation: Int32(try number(of: conversation)), place: place, time: time?.microseconds ?? .min, id: id))
   }
 
   private mutating func number(of id: ConversationID) throws(ConversationError) -> Int {

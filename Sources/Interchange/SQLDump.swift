@@ -35,6 +35,8 @@ struct SQLDump: FormerRows {
     ],
   ]
   private var counts: [FormerTable: Int] = [:]
+  /// Where the statement or the row begins that is being read.
+  private var begin = 0
   /// Bytes that were read again behind faults.
   private var readAgain = 0
 
@@ -56,27 +58,30 @@ struct SQLDump: FormerRows {
         }
       } catch {
         guard error.code == .invalid else { throw error }
-        let place = "byte \(lexer.start)"
+        let place = "byte \(begin)"
         try recover()
+        if case .end = state { return .skipped(SkippedPiece(place: place, why: Self.givenUp(error.message))) }
         return .skipped(SkippedPiece(place: place, why: error.message))
       }
     }
   }
 
-  /// Goes to the next line behind the fault that begins a statement with rows. A fault may be noticed at the end of the file
-  /// only; bytes are read again until they are four times the file, so that no file keeps a reader busy for long.
+  private static func givenUp(_ why: String) -> String { why + " The rest of the file is left out." }
+
+  /// Goes to the next line, behind the one that the broken statement or row begins in, that begins a statement with rows. The
+  /// fault may have been noticed at the end of the file only; bytes are read again until they are four times the file, so
+  /// that no file keeps a reader busy for long.
   private mutating func recover() throws(ConversationError) {
-    readAgain += lexer.cursor.offset - lexer.start
+    readAgain += lexer.cursor.offset - begin
     guard readAgain <= 4 * file.size else {
       state = .end
       return
     }
     state = .statement
-    var offset = lexer.start
-    lexer.cursor.seek(to: max(0, offset - 1))
-    if offset > 0, try lexer.cursor.next() != 0x0A { try lexer.skipLine() }
+    lexer.cursor.seek(to: begin)
     while true {
-      offset = lexer.cursor.offset
+      try lexer.skipLine()
+      let offset = lexer.cursor.offset
       var head: [UInt8] = []
       while head.count < 12, let byte = try lexer.cursor.peek(), byte != 0x0A {
         head.append(byte)
@@ -86,7 +91,6 @@ struct SQLDump: FormerRows {
       if head.starts(with: "COPY ".utf8) || head.starts(with: "INSERT INTO ".utf8) {
         return lexer.cursor.seek(to: offset)
       }
-      try lexer.skipLine()
     }
   }
 }
@@ -95,7 +99,9 @@ struct SQLDump: FormerRows {
 
 extension SQLDump {
   private mutating func readStatement() throws(ConversationError) {
+    begin = lexer.cursor.offset
     let token = try lexer.next()
+    begin = lexer.start
     switch token {
     case .end: state = .end
     case .mark(";"): break
@@ -212,6 +218,13 @@ extension SQLDump {
     case .word("table"): break
     default: return try passOver()
     }
+    let place = lexer.cursor
+    if try lexer.next() == .word("if") {
+      try expect("not")
+      try expect("exists")
+    } else {
+      lexer.cursor = place
+    }
     guard let table = try readTable(), try lexer.take("(") else { return try passOver() }
     definitions[table] = try readDefinition()
     try passOver()
@@ -279,6 +292,7 @@ extension SQLDump {
   private mutating func readValues(
     _ table: FormerTable, _ shape: Int, _ isFirst: Bool
   ) throws(ConversationError) -> FormerFinding? {
+    begin = lexer.cursor.offset
     if !isFirst, try !lexer.take(",") {
       if try !lexer.take(";") {
         try expect("on")
@@ -288,14 +302,14 @@ extension SQLDump {
       return nil
     }
     guard try lexer.take("(") else { throw lexer.fault("a row in brackets is expected") }
-    let start = lexer.start
+    begin = lexer.start
     repeat { _ = try lexer.value() } while try lexer.take(",")
     guard try lexer.take(")") else {
       _ = try lexer.next()
       throw lexer.fault("a comma or a closing bracket is expected")
     }
     state = .values(table, shape: shape, isFirst: false)
-    return found(table, start..<lexer.cursor.offset, shape)
+    return found(table, begin..<lexer.cursor.offset, shape)
   }
 
   /// - Returns: Nil for a line that is no row.

@@ -16,8 +16,9 @@ extension SQLLexer {
     func json(of column: String) throws(ConversationError) -> JSONValue {
       switch self {
       case .null: return .null
-      case .bool(let value): return .bool(value)
-      case .number(let literal): return JSONNumber(literal: literal).map { .number($0) } ?? .string(literal)
+      case .bool(let value): return .string(value ? "true" : "false")
+      case .number(let literal):
+        return column == "confidence" ? Self.number(literal) : .string(literal)
       case .text(let bytes):
         guard let text = String(validating: bytes, as: UTF8.self) else {
           throw ConversationError(.invalid, "The column \(column) is not valid UTF-8.")
@@ -26,10 +27,15 @@ extension SQLLexer {
         case "entities", "metadata", "context_data":
           let limits = JSONLimits(bytes: bytes.count, depth: 64)
           return (try? JSONReader.read(bytes, limits: limits)) ?? .string(text)
-        case "confidence": return JSONNumber(literal: text).map { .number($0) } ?? .string(text)
+        case "confidence": return Self.number(text)
         default: return .string(text)
         }
       }
+    }
+
+    /// PostgreSQL has numbers that JSON has not, such as NaN.
+    private static func number(_ literal: String) -> JSONValue {
+      JSONNumber(literal: literal).map { .number($0) } ?? .string(literal)
     }
   }
 

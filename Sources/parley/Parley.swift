@@ -12,8 +12,8 @@ struct Parley: AsyncParsableCommand {
     abstract: "A self-hosted conversation server for AI assistants.",
     version: "parley \(version)",
     subcommands: [
-      Demo.self, Serve.self, DashboardCommand.self, ChatCommand.self, Token.self, Export.self, Import.self, Migrate.self,
-      Check.self, Config.self,
+      Demo.self, Serve.self, DashboardCommand.self, ChatCommand.self, Token.self, Export.self, Import.self,
+      Migrate.self, Check.self, Config.self,
     ])
 
   static let version = "0.1.0"

@@ -93,7 +93,7 @@ private let outside: [String: Set<String>] = [
 
   @Test func `the README's map names every room`() throws {
     let readme = try String(contentsOf: Self.root.appending(path: "README.md"), encoding: .utf8)
-    for (room, imports) in arrows where !["CSQLite", "CNcurses"].contains(room) {
+    for (room, imports) in arrows where !["CSQLite", "CNcurses", "CPangoCairo"].contains(room) {
       let row = readme.split(separator: "\n").first { $0.hasPrefix("| `\(room)` |") }
       #expect(row != nil, "the map has no row for \(room)")
       for imported in imports {

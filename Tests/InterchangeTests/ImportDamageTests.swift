@@ -17,8 +17,8 @@ import Testing
 
     func bytes() throws -> [UInt8] {
       switch self {
-      case .lines: Array((ParleySample.lines(2) + ParleySample.lines(3)).utf8)
-      case .document: Array(ParleySample.document(3).utf8)
+      case .lines: Array((ParleySample.lines(1) + ParleySample.lines(2)).utf8)
+      case .document: Array(ParleySample.document(2).utf8)
       case .chat: Array(ImportReadingTests.chat.utf8)
       case .former: Array(ImportReadingTests.former.utf8)
       case .copy: try part(of: "former-copy.sql", from: "COPY public.pam_conv")
@@ -31,7 +31,7 @@ import Testing
     private func part(of name: String, from start: String) throws -> [UInt8] {
       let text = String(decoding: try fixture(name), as: UTF8.self)
       let begin = try #require(text.firstRange(of: start)?.lowerBound)
-      return Array(text[begin...].utf8.prefix(1_900))
+      return Array(text[begin...].utf8.prefix(1_300))
     }
   }
 

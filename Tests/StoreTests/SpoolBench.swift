@@ -144,6 +144,11 @@ final class FaultyDriver: SQLDriver {
     throw Self.failure
   }
 
+  func emptyLog() async throws -> Bool {
+    guard case .none = fault.withLock({ $0 }) else { throw Self.failure }
+    return try await driver.emptyLog()
+  }
+
   func write<Value: Sendable>(
     inOrder bodies: [@Sendable (SQLiteConnection) throws -> Value]
   ) async -> [Result<Value, any Error>] {
