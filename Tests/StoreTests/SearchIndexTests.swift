@@ -190,8 +190,11 @@ import Testing
       let store = SQLStore(driver)
       try await store.migrate()
       let tree = try await OwnedTree(store, ["title"])
+      let lost = try await store.opened(tree.conversation.userID)
+      var doomed = try await store.appended(["title"], to: lost)
       var secrets: [String] = []
       for number in 0..<60 {
+        doomed += try await store.appended(["doomed\(number)zz"], to: lost)
         let secret = "qzxsecret\(number)kw"
         secrets.append(secret)
         let message = try await tree.append(["keep\(number) \(secret)"]).messages[0]
@@ -201,10 +204,11 @@ import Testing
           try await tree.revise(message.id, "x")
         }
       }
+      for message in doomed { try await tree.delete(message.id) }
       func left() throws -> [String] {
         let files = try FileManager.default.contentsOfDirectory(atPath: directory)
           .map { try Data(contentsOf: URL(filePath: directory + "/" + $0), options: .mappedIfSafe) }
-        let words = stride(from: 0, to: 60, by: 2).map { secrets[$0] }
+        let words = stride(from: 0, to: 60, by: 2).flatMap { [secrets[$0], "doomed\($0)zz"] }
         return words.filter { word in files.contains { $0.range(of: Data(word.utf8)) != nil } }
       }
       #expect(try await driver.emptyLog())
