@@ -191,7 +191,7 @@ private final class ScriptedModel: LanguageModel {
     try await withTurns(ScriptedModel([[.hang]]), settings: settings) { turns, store, conversation in
       let begun = try await turns.begin(
         .ask(NewMessage(role: .user, content: "go"), parent: nil, branch: nil), in: conversation.id, as: .service)
-      for _ in 0..<2_000 where try await store.read({ try $0.all(drafts, []) { try $0.text(0) } }) != ["You "] {
+      for _ in 0..<12_000 where try await store.read({ try $0.all(drafts, []) { try $0.text(0) } }) != ["You "] {
         try await Task.sleep(for: .milliseconds(5))
       }
       // As after a crash: the store alone knows it.

@@ -8,11 +8,11 @@ import Testing
 
 /// Conversations out of one store and into another.
 @Suite struct RoundTripTests {
-  @Test(arguments: 1...12)
+  @Test(arguments: 1...6)
   func `what was exported, imported and exported again is the same file`(seed: UInt64) async throws {
     try await withStore { store in
       let user = UserID(high: 0x0190_0000_0000_7000 + seed, low: 1 << 63 | seed)
-      var random = Dice(seed)
+      var random = SeededNumbers(state: seed)
       var ids: Set<ConversationID> = []
       for _ in 1...3 { ids.insert(try await grow(store, user, &random)) }
       let count = ids.count
@@ -30,11 +30,11 @@ import Testing
     }
   }
 
-  @Test(arguments: 1...6)
+  @Test(arguments: 1...3)
   func `one conversation as a document comes back as it was, also after it was erased`(seed: UInt64) async throws {
     try await withStore { store in
       let user = UserID(high: 0x0190_0000_0000_7000, low: 1 << 63 | seed)
-      var random = Dice(seed * 77)
+      var random = SeededNumbers(state: seed * 77)
       let id = try await grow(store, user, &random)
       let first = try await document(of: id, in: store)
       _ = try await store.apply(.erase(id), as: .user(user))
@@ -50,7 +50,7 @@ import Testing
       let (user, other) = (
         UserID(high: 0x0190_0000_0000_7000, low: 1 << 63), UserID(high: 0x0190_0000_0000_7001, low: 1 << 63)
       )
-      var random = Dice(5)
+      var random = SeededNumbers(state: 5)
       let id = try await grow(store, user, &random)
       let before = try await lines(of: user, in: store)
       let first = try await take(before, into: store, as: .user(other))
@@ -109,7 +109,7 @@ import Testing
   @Test func `one branch as a document is a tree of its own`() async throws {
     try await withStore { store in
       let user = UserID(high: 0x0190_0000_0000_7000, low: 1 << 63)
-      var random = Dice(11)
+      var random = SeededNumbers(state: 11)
       let id = try await grow(store, user, &random)
       for branch in try await store.branches(of: id, as: .user(user)) {
         var page = try await store.messages(
@@ -156,23 +156,14 @@ import Testing
 
 typealias TestStore = SQLStore<SQLiteDriver>
 
-/// SplitMix64 (Steele, Lea and Flood 2014).
-struct Dice {
-  private var state: UInt64
-  init(_ seed: UInt64) { state = seed }
-
-  mutating func roll(_ sides: Int) -> Int {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-    return Int((mixed ^ mixed >> 31) % UInt64(sides))
-  }
+extension SeededNumbers {
+  /// One of the numbers below `sides`.
+  mutating func roll(_ sides: Int) -> Int { Int.random(in: 0..<sides, using: &self) }
 }
 
 /// A conversation with everything that can be in one: edits, branches, deleted messages and branches.
 @discardableResult
-func grow(_ store: TestStore, _ user: UserID, _ random: inout Dice) async throws -> ConversationID {
+func grow(_ store: TestStore, _ user: UserID, _ random: inout SeededNumbers) async throws -> ConversationID {
   let id = try await opened(store, user, random.roll(4) == 0 ? .default : .new)
   for step in 1...40 {
     let branches = try await store.branches(of: id, as: .user(user))
