@@ -191,13 +191,14 @@ private final class ScriptedModel: LanguageModel {
     try await withTurns(ScriptedModel([[.hang]]), settings: settings) { turns, store, conversation in
       let begun = try await turns.begin(
         .ask(NewMessage(role: .user, content: "go"), parent: nil, branch: nil), in: conversation.id, as: .service)
-      for _ in 0..<12_000 where try await store.read({ try $0.all(drafts, []) { try $0.text(0) } }) != ["You "] {
+      // On a busy machine it may have said more by then.
+      for _ in 0..<12_000 where try await store.read({ try $0.all(drafts, []) { try $0.text(0) } }).isEmpty {
         try await Task.sleep(for: .milliseconds(5))
       }
       // As after a crash: the store alone knows it.
       #expect(try await store.endUnfinished() == 1)
       let left = try await store.message(begun.turn.id, as: .service).message
-      #expect(left.status == .incomplete && left.content == "You ")
+      #expect(left.status == .incomplete && left.content.hasPrefix("You "))
     }
   }
 
