@@ -13,9 +13,9 @@ struct ChatGPTReader: ArchiveReader {
 
   private enum State { case start, array, end }
 
-  init(_ file: ImportFile, owner: UserID?) {
+  init(_ file: ImportFile, owner: UserID) {
     walk = JSONWalk(file)
-    self.owner = owner ?? UserID(high: 0, low: 0)
+    self.owner = owner
   }
 
   mutating func next() throws(ConversationError) -> ArchivePiece? {

@@ -14,14 +14,19 @@ public func archiveReader(
   guard let known else {
     throw ConversationError(
       .invalid,
-      "The file is of no known format: taken are Parley's lines (JSONL), ChatGPT's conversations.json and the former tables, as JSON or as a plain dump of pg_dump, in UTF-8 without a byte order mark."
+      "The file is of no known format: taken are Parley's own, as JSON or lines (JSONL), ChatGPT's conversations.json and the former tables, as JSON or as a plain dump of pg_dump, in UTF-8 without a byte order mark."
     )
   }
   switch known {
   case .parley:
-    let isDocument = (try? ParleyDocumentReader.parts(of: file))?.isEmpty == false
-    return isDocument ? ParleyDocumentReader(file) as any ArchiveReader : ParleyLinesReader(file)
-  case .chatgpt: return ChatGPTReader(file, owner: owner)
+    let parts = (try? ParleyDocumentReader.parts(of: file)) ?? [:]
+    return parts.isEmpty ? ParleyLinesReader(file) as any ArchiveReader : ParleyDocumentReader(file, parts)
+  case .chatgpt:
+    guard let owner else {
+      throw ConversationError(
+        .invalid, "A ChatGPT export does not say whose it is: name the user with user_id.", field: "user_id")
+    }
+    return ChatGPTReader(file, owner: owner)
   case .former:
     var walk = JSONWalk(file)
     let isJSON = try walk.peek() == UInt8(ascii: "{")

@@ -4,12 +4,14 @@ import Wire
 /// Reads Parley's document of one conversation, its members in any order.
 struct ParleyDocumentReader: ArchiveReader {
   private let file: ImportFile
+  private let parts: [String: Range<Int>]
   private var messages: JSONWalk?
   private var batch = MessageBatch()
   private var count = 0
   private var isBegun = false
 
-  init(_ file: ImportFile) { self.file = file }
+  /// - Parameter parts: Where the document's members stand.
+  init(_ file: ImportFile, _ parts: [String: Range<Int>]) { (self.file, self.parts) = (file, parts) }
 
   /// Where the document's parts stand; empty if the first object is a line's record.
   static func parts(of file: ImportFile) throws(ConversationError) -> [String: Range<Int>] {
@@ -35,7 +37,6 @@ struct ParleyDocumentReader: ArchiveReader {
   }
 
   private mutating func conversation() throws(ConversationError) -> ArchivePiece {
-    let parts = try Self.parts(of: file)
     guard let conversation = parts["conversation"], let branches = parts["branches"] else {
       throw ConversationError(.invalid, "The document lacks its conversation or its branches.")
     }

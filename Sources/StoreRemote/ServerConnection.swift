@@ -106,7 +106,9 @@ final class ServerConnection: Sendable {
       throw Self.conversationError(error, request.method)
     }
     guard (200..<300).contains(response.status.code) else {
-      throw try await answer(response, to: request).error
+      let answer: ServerAnswer
+      do { answer = try await read(response) } catch { throw Self.conversationError(error, request.method) }
+      throw answer.error
     }
     var pieces = response.body.makeAsyncIterator()
     while true {
@@ -129,16 +131,6 @@ final class ServerConnection: Sendable {
     do { answer = try await exchange(prepared) } catch { throw Self.conversationError(error, request.method) }
     guard (200..<300).contains(answer.status.code) else { throw answer.error }
     return try answer.reply()
-  }
-
-  private func answer(
-    _ response: HTTPClientResponse, to request: NativeRequest
-  ) async throws(ConversationError) -> ServerAnswer {
-    do {
-      return ServerAnswer(status: response.status, body: try await response.body.collect(upTo: answerBytes))
-    } catch {
-      throw Self.conversationError(error, request.method)
-    }
   }
 
   // MARK: Health
@@ -182,8 +174,11 @@ final class ServerConnection: Sendable {
   // MARK: Requests
 
   private func exchange(_ request: HTTPClientRequest) async throws -> ServerAnswer {
-    let response = try await client.execute(request, timeout: patience)
-    return ServerAnswer(status: response.status, body: try await response.body.collect(upTo: answerBytes))
+    try await read(try await client.execute(request, timeout: patience))
+  }
+
+  private func read(_ response: HTTPClientResponse) async throws -> ServerAnswer {
+    ServerAnswer(status: response.status, body: try await response.body.collect(upTo: answerBytes))
   }
 
   private func prepared(_ request: NativeRequest, token: String) -> HTTPClientRequest {

@@ -1,5 +1,4 @@
 import ConversationModel
-import Synchronization
 
 // Erasure, in three steps that a crash may come between: the conversation is hidden, what it holds is removed a chunk at a
 // time, and when its words are out of the search index and out of the log, its own row goes, blank by then. As long as that row
@@ -144,10 +143,10 @@ extension SQLStore {
   /// Sees to it that nothing is left of what emptied conversations held, and lets their rows go.
   ///
   /// - Parameters:
-  ///   - deadline: A few seconds from now unless told.
+  ///   - deadline: A few seconds from now unless told; nil for however long it takes. A purge that is broken off begins anew.
   ///   - isDone: Whether the caller's are gone; another may have seen to that.
   private func settle(
-    until deadline: ContinuousClock.Instant = eraseDeadline,
+    until deadline: ContinuousClock.Instant? = eraseDeadline,
     _ isDone: @escaping @Sendable (Driver.Connection) throws -> Bool
   ) async throws(ConversationError) -> Bool {
     while true {
@@ -157,13 +156,13 @@ extension SQLStore {
       } else if try await read(isDone) {
         return true
       }
-      guard .now < deadline else { return false }
+      if let deadline, .now > deadline { return false }
       do { try await Task.sleep(for: .milliseconds(20)) } catch { return false }
     }
   }
 
   /// - Returns: Whether it came to its end.
-  private func settleEmptied(until deadline: ContinuousClock.Instant) async throws(ConversationError) -> Bool {
+  private func settleEmptied(until deadline: ContinuousClock.Instant?) async throws(ConversationError) -> Bool {
     let ids = try await read { connection in
       try connection.all(Statements.emptied, [.integer(Limits.eraseRows)]) { row -> ConversationID in try row.id(0) }
     }.filter { !restorations.contains($0) }
@@ -202,8 +201,7 @@ extension SQLStore {
           try connection.all(Statements.buriedBranches, [.integer(Limits.eraseRows)], BuriedBranch.init)
         }
         for branch in branches { _ = try await blank(branch, steps: .max) }
-        // However long it takes.
-        while try await !settle(until: Self.eraseDeadline, { _ in true }) { try Task.checkCancellation() }
+        _ = try await settle(until: nil) { _ in true }
         if max(ids.count, branches.count) == Limits.eraseRows { pendingErasures.add() }
       } catch {
         // The rows are hidden and marked. The store may be down: try again, but not at once.
@@ -236,17 +234,4 @@ final class ErasureQueue: Sendable {
   }
 
   func add() { continuation.yield() }
-}
-
-/// Lets one task through at a time; whoever finds it taken comes back later.
-package final class Turnstile: Sendable {
-  private let isTaken = Atomic(false)
-
-  package init() {}
-
-  package func begin() -> Bool {
-    isTaken.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged
-  }
-
-  package func end() { isTaken.store(false, ordering: .releasing) }
 }

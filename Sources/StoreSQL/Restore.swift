@@ -48,6 +48,7 @@ extension SQLStore {
         let chunk = Array(rest.prefix(Limits.eraseRows))
         rest = rest.dropFirst(chunk.count)
         try await write { connection in
+          try self.requireRestoring(id)
           for branch in chunk { try self.insert(branch, of: id, on: connection) }
         }
       }

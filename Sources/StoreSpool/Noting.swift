@@ -26,15 +26,16 @@ extension SpoolStore {
     case .deleteBranch(let key):
       guard let branch = receipt.branch else { return }
       known.withLock { $0.note(branch, of: key.conversation, [], version: receipt.version) }
-    case .erase(let id): await erased([id])
-    case .eraseUser(let user): await erased(await conversations(of: user))
     case .append(let append): note(receipt, in: append.conversation, as: principal)
-    case .open, .updateBranch: break
+    case .open, .updateBranch, .erase, .eraseUser: break
     }
   }
 
-  /// Conversations are gone for good. Returns when nothing is left of them here, or after some seconds.
-  func erased(_ ids: [ConversationID]) async {
+  /// Conversations are gone for good.
+  ///
+  /// - Returns: Whether nothing is left of them here; false after some seconds, and then `run` goes on.
+  @discardableResult
+  func erased(_ ids: [ConversationID]) async -> Bool {
     state.withLock { state in
       // Bounded: who names so many erased conversations is answered by the store.
       if state.erased.count + ids.count > Limits.knownSessions { state.erased = [] }
@@ -42,17 +43,15 @@ extension SpoolStore {
       state.unpurged.formUnion(ids)
     }
     let deadline = ContinuousClock.now + .milliseconds(Limits.eraseMilliseconds)
-    while !isPurged(ids) {
+    while true {
       await purge()
-      guard !isPurged(ids), .now < deadline, (try? await Task.sleep(for: .milliseconds(20))) != nil else { return }
+      if state.withLock({ $0.unpurged.isDisjoint(with: ids) }) { return true }
+      guard .now < deadline, (try? await Task.sleep(for: .milliseconds(20))) != nil else { return false }
     }
   }
 
-  /// Whether nothing is left here of conversations that were erased.
-  func isPurged(_ ids: [ConversationID]) -> Bool { state.withLock { $0.unpurged.isDisjoint(with: ids) } }
-
   /// Those of a user of which something is kept here.
-  private func conversations(of user: UserID) async -> [ConversationID] {
+  func conversations(of user: UserID) async -> [ConversationID] {
     let known = known.withLock { $0.entries(of: user).map(\.id) }
     let kept = (try? await file.conversations(of: user)) ?? []
     return Array(Set(known + kept))

@@ -259,9 +259,14 @@ extension SpoolStore {
     }
     do {
       var receipt = try await store.apply(resolved, as: principal)
+      let isForgotten =
+        switch resolved {
+        case .erase(let id): await erased([id])
+        case .eraseUser(let user): await erased(await conversations(of: user))
+        default: true
+        }
+      if !isForgotten { receipt.erasure?.isComplete = false }
       await note(receipt, of: resolved, as: principal)
-      if case .erase(let id) = resolved, !isPurged([id]) { receipt.erasure?.isComplete = false }
-      if case .eraseUser = resolved, !state.withLock({ $0.unpurged.isEmpty }) { receipt.erasure?.isComplete = false }
       return receipt
     } catch {
       if error.isOutage { failed(error, writing: true) }

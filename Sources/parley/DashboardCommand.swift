@@ -14,16 +14,7 @@ struct DashboardCommand: AsyncParsableCommand {
     commandName: "dashboard",
     abstract: "Shows live sessions, the health of the store and every thread of a running server.")
 
-  @OptionGroup var flags: SettingFlags
-
-  @Option(help: ArgumentHelp("The server. Default: the address to listen on.", valueName: "url"))
-  var server: String?
-
-  @Option(
-    help: ArgumentHelp(
-      "A file with a token of the service role, or its key. Default: the data directory's service.key, for a "
-        + "server on this machine.", valueName: "file"))
-  var tokenFile: String?
+  @OptionGroup var flags: ServerFlags
 
   @Flag(help: "Print the sessions once and end.")
   var once = false
@@ -46,12 +37,7 @@ struct DashboardCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let settings = try await Settings(flags)
-    let address = try server ?? ServerAddress.url(of: settings.listenAddress())
-    let token = try token(for: address, settings)
-    let remote = try RemoteStore(
-      server: address, configuration: .init(answerSeconds: 10, client: "parley dashboard")
-    ) { _ in token }
+    let (remote, address) = try await flags.remote(named: "parley dashboard", answerSeconds: 10)
     let shown = DashboardSettings(
       version: Parley.version, server: ServerAddress.shown(address), interval: .milliseconds(Int(interval * 1_000)))
     if json { return try await printStatus(of: remote) }
@@ -76,15 +62,5 @@ struct DashboardCommand: AsyncParsableCommand {
       live: remote, settings: settings, columns: isTerminal ? Int(size.ws_col) : 120,
       glyphs: isUnicode ? .unicode : .ascii, moment: .now())
     print(text, terminator: "")
-  }
-
-  /// - Throws: `.configuration` if the data directory's key would leave this machine.
-  private func token(for address: String, _ settings: Settings) throws -> String {
-    if let tokenFile { return try DataDirectory.existingKey(file: tokenFile) }
-    guard ServerAddress.isLoopback(address) else {
-      throw CommandFailure(
-        .configuration, "The server is not on this machine: name a token for it with --token-file.")
-    }
-    return try DataDirectory.existingKey(file: settings.dataDirectory + "/service.key")
   }
 }

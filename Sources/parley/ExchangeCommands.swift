@@ -3,37 +3,6 @@ import ConversationModel
 import Glibc
 import StoreRemote
 
-/// Which server a command speaks to, and as whom.
-struct ServerFlags: ParsableArguments {
-  @OptionGroup var settings: SettingFlags
-
-  @Option(help: ArgumentHelp("The server. Default: the address to listen on.", valueName: "url"))
-  var server: String?
-
-  @Option(
-    help: ArgumentHelp(
-      "A file with a token, or the service role's key. Default: the data directory's service.key, for a server on "
-        + "this machine.", valueName: "file"))
-  var tokenFile: String?
-
-  /// - Parameter seconds: For the next part of an answer to come.
-  /// - Throws: `.configuration` if the data directory's key would leave this machine.
-  func remote(named client: String, answerSeconds seconds: Int) async throws -> RemoteStore {
-    let settings = try await Settings(settings)
-    let address = try server ?? ServerAddress.url(of: settings.listenAddress())
-    let token: String
-    if let tokenFile {
-      token = try DataDirectory.existingKey(file: tokenFile)
-    } else if ServerAddress.isLoopback(address) {
-      token = try DataDirectory.existingKey(file: settings.dataDirectory + "/service.key")
-    } else {
-      throw CommandFailure(
-        .configuration, "The server is not on this machine: name a token for it with --token-file.")
-    }
-    return try RemoteStore(server: address, configuration: .init(answerSeconds: seconds, client: client)) { _ in token }
-  }
-}
-
 /// Writes conversations of a running server into a file.
 struct Export: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -80,7 +49,7 @@ struct Export: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let remote = try await flags.remote(named: "parley export", answerSeconds: 60)
+    let remote = try await flags.remote(named: "parley export", answerSeconds: 60).store
     let exported: RemoteStore.Exported =
       if let id = conversation.flatMap({ ConversationID($0) }) {
         .conversation(id, format: format, branch: branch)
@@ -132,7 +101,7 @@ struct Import: AsyncParsableCommand {
     }
     defer { close(descriptor) }
     // The whole file is taken in before the answer comes.
-    let remote = try await flags.remote(named: "parley import", answerSeconds: 3_600)
+    let remote = try await flags.remote(named: "parley import", answerSeconds: 3_600).store
     let report = try await remote.importFile(
       descriptor, format: format, of: user.flatMap { UserID($0) }, as: .service)
     print("imported \(report.conversations) conversations, \(report.messages) messages")

@@ -111,4 +111,9 @@ import Testing
       ])
     try found.validate()
   }
+
+  @Test func `a file that does not say whose it is needs a user`() throws {
+    let error = #expect(throws: ConversationError.self) { try ImportedPieces(of: "[]", .chatgpt, owner: nil) }
+    #expect(error?.code == .invalid && error?.field == "user_id")
+  }
 }

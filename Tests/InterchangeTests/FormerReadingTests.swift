@@ -66,7 +66,7 @@ import Testing
 
   @Test func `a conversation without a user becomes the importer's`() throws {
     let text = #"{"pam_conversations":[{"id":"\#(Self.id(1))"}]}"#
-    #expect(try ImportedPieces(of: text).skipped.count == 1)
+    #expect(try ImportedPieces(of: text, owner: nil).skipped.count == 1)
     let owner = UserID(high: 1, low: 2)
     #expect(try ImportedPieces(of: text, owner: owner).conversations.map(\.conversation.userID) == [owner])
   }

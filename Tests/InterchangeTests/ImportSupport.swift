@@ -12,7 +12,7 @@ struct ImportedPieces {
   var batches: [Int] = []
 
   /// - Parameter owner: Whose the conversations become that name no user.
-  init(of bytes: [UInt8], _ format: ImportFormat? = nil, owner: UserID? = nil) throws {
+  init(of bytes: [UInt8], _ format: ImportFormat? = nil, owner: UserID? = somebody) throws {
     var reader = try archiveReader(of: importFile(bytes), format: format, owner: owner)
     while let piece = try reader.next() {
       switch piece {
@@ -28,7 +28,7 @@ struct ImportedPieces {
     }
   }
 
-  init(of text: String, _ format: ImportFormat? = nil, owner: UserID? = nil) throws {
+  init(of text: String, _ format: ImportFormat? = nil, owner: UserID? = somebody) throws {
     try self.init(of: Array(text.utf8), format, owner: owner)
   }
 
@@ -54,6 +54,9 @@ func importFile(_ bytes: [UInt8]) throws -> ImportFile {
   }
   return try ImportFile(descriptor: descriptor)
 }
+
+/// Whoever imports.
+let somebody = UserID(high: 0x0190_0000_0000_7000, low: 1 << 63 | 7)
 
 /// The bytes of a file in `Fixtures`.
 func fixture(_ name: String) throws -> [UInt8] {
