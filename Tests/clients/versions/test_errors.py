@@ -258,7 +258,8 @@ def test_conversations_cannot_be_written_either(stage: Stage) -> None:
 
 # Keys and tokens
 
-CLAIMS = {"role": "authenticated", "exp": int(time.time()) + 600}
+# Made when the tests are collected: good until the last of them has run.
+CLAIMS = {"role": "authenticated", "exp": int(time.time()) + 86_400}
 OTHER_SECRET = b"another secret of at least 32 bytes"
 
 
