@@ -100,8 +100,8 @@ let package = Package(
     .executableTarget(
       name: "parley",
       dependencies: [
-        "Assistant", "ConversationModel", "ConversationServer", "StoreRemote", "StoreSQL", "StoreSQLite", "StoreSpool",
-        "StrictJSON", "Dashboard", "TerminalCanvas", "TerminalNcurses", "Wire",
+        "Assistant", "ConversationModel", "ConversationServer", "Interchange", "StoreRemote", "StoreSQL", "StoreSQLite",
+        "StoreSpool", "StrictJSON", "Dashboard", "TerminalCanvas", "TerminalNcurses", "Wire",
         arguments, configuration, systemPackage, lifecycle, unixSignals, logging, nioCore,
       ],
       swiftSettings: house),

@@ -45,7 +45,7 @@ public struct ConversationServer: Service, CustomStringConvertible {
   public var description: String { "ConversationServer(\(configuration.host):\(configuration.port))" }
 
   /// The store as the doors use it: whoever changes something through it is heard by the live door.
-  public var store: any Store { published }
+  public var store: any ArchivingStore { published }
   private let published: PublishingStore
   /// What is happening on this server, while it runs.
   public let live: any LiveSource

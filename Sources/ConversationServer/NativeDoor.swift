@@ -1,6 +1,7 @@
 import ConversationModel
 import HTTPTypes
 import Hummingbird
+import Logging
 import NIOCore
 import StrictJSON
 import Wire
@@ -77,10 +78,9 @@ struct NativeDoor: Sendable {
 
   @Sendable private func eraseConversation(_ request: Request, _ context: ServerContext) async throws -> Response {
     let principal = try await principal(of: request).acting(for: nil, Query(request, allowing: ["user_id"]))
-    let receipt = try await store.apply(.erase(try conversationID(context)), as: principal)
-    return .json { writer in
-      if let erasure = receipt.erasure { writer.erasure(erasure) }
-    }
+    let id = try conversationID(context)
+    let receipt = try await store.apply(.erase(id), as: principal)
+    return answer(receipt, ["conversation": "\(id)"], principal, context)
   }
 
   @Sendable private func eraseUser(_ request: Request, _ context: ServerContext) async throws -> Response {
@@ -90,9 +90,22 @@ struct NativeDoor: Sendable {
       throw ConversationError(.invalid, "The id of a user is a UUID.")
     }
     let receipt = try await store.apply(.eraseUser(user), as: principal)
-    return .json { writer in
-      if let erasure = receipt.erasure { writer.erasure(erasure) }
-    }
+    return answer(receipt, ["user": "\(user)"], principal, context)
+  }
+
+  /// The log tells what was erased and for whom: what is gone tells nobody.
+  private func answer(
+    _ receipt: Receipt, _ erased: Logger.Metadata, _ principal: Principal, _ context: ServerContext
+  ) -> Response {
+    guard let erasure = receipt.erasure else { return .json { _ in } }
+    context.logger.notice(
+      erasure.isComplete ? "erased" : "erased from sight; the rest goes in the background",
+      metadata: erased.merging(
+        [
+          "by": principal == .service ? "service" : "its user", "conversations": "\(erasure.conversations)",
+          "messages": "\(erasure.messages)", "request": "\(context.requestID)",
+        ], uniquingKeysWith: { $1 }))
+    return .json { $0.erasure(erasure) }
   }
 
   // MARK: Messages

@@ -38,6 +38,7 @@ enum Query: Hashable, Sendable {
   case revise(MessageID, String, ifRevision: Int)
   case cancel(turn: MessageID, in: ConversationID)
   case activate(BranchNumber, in: ConversationID)
+  case export(ThreadExport)
 }
 
 /// How much the screens hold, so that a day of looking around costs no more than a minute.

@@ -17,7 +17,11 @@ enum DashboardEvent: Sendable {
 struct Request: Hashable, Sendable {
   enum Slot: Hashable, Sendable {
     case status, sessions, log, threads, preview, page, end, branches, detail, difference, switcher
-    case search, open, turn, cancel, activate
+    case search, open, turn, cancel, activate, export
+
+    /// Whether it is not for a view to say how long its answer takes: the server's state has a bound of its own, and a file
+    /// none.
+    var isPatient: Bool { self == .status || self == .export }
   }
 
   var slot: Slot
@@ -40,6 +44,7 @@ enum Answer: Sendable {
   case begun(BegunTurn)
   case written(Receipt)
   case cancelled
+  case exported(ThreadExport, bytes: Int)
   case failure(Failure)
 }
 

@@ -42,6 +42,7 @@ struct DashboardModel: Equatable {
     case search(Finder)
     case branches(selected: Int)
     case difference(Difference)
+    case export(ExportPrompt)
   }
 
   var settings: DashboardSettings
@@ -149,7 +150,7 @@ extension DashboardModel {
   var scopes: [Scope] {
     switch overlay {
     case .help, .difference: [.text, .always]
-    case .filter, .find, .palette, .switcher, .search, .branches: [.prompt, .always]
+    case .filter, .find, .palette, .switcher, .search, .branches, .export: [.prompt, .always]
     case nil: chat?.focus == .composer ? [.composer, .always] : Self.scopes(of: view) + [.always, .everywhere]
     }
   }

@@ -19,15 +19,16 @@ public final class DashboardRuntime {
   private var isBehind = false
 
   /// - Parameters:
+  ///   - exporter: Writes conversations into files; nil where that is not offered.
   ///   - principal: Whose things are shown; `.service` sees everybody's.
   ///   - terminal: Open. It is closed when `run` returns.
   public init(
-    store: any Store, live: any LiveSource, principal: Principal = .service, settings: DashboardSettings,
-    terminal: any Terminal
+    store: any Store, live: any LiveSource, exporter: ThreadExporter? = nil, principal: Principal = .service,
+    settings: DashboardSettings, terminal: any Terminal
   ) {
     self.terminal = terminal
     mailbox = Mailbox(wake: terminal.wake)
-    runner = EffectRunner(store: store, live: live, principal: principal, mailbox: mailbox)
+    runner = EffectRunner(store: store, live: live, exporter: exporter, principal: principal, mailbox: mailbox)
     model = DashboardModel(settings: settings, size: terminal.size, glyphs: terminal.glyphs, now: Moment.now())
     pace = FramePace(at: Moment.now().steady)
   }

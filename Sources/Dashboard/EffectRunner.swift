@@ -11,14 +11,18 @@ final class EffectRunner: Sendable {
 
   private let store: any Store
   private let live: any LiveSource
+  private let exporter: ThreadExporter?
   private let principal: Principal
   private let mailbox: Mailbox
   private let following = Mutex(Following())
   private let effects: AsyncStream<DashboardEffect>
   private let effect: AsyncStream<DashboardEffect>.Continuation
 
-  init(store: any Store, live: any LiveSource, principal: Principal, mailbox: Mailbox) {
+  init(
+    store: any Store, live: any LiveSource, exporter: ThreadExporter?, principal: Principal, mailbox: Mailbox
+  ) {
     self.store = store
+    self.exporter = exporter
     self.live = live
     self.principal = principal
     self.mailbox = mailbox
@@ -92,6 +96,9 @@ final class EffectRunner: Sendable {
       return .difference(before, try await store.messages(Path(.id(id), branch: branch), request, as: principal))
     case .search(let query, let cursor):
       return .hits(try await store.search(query, PageRequest(limit: Bounds.hits, cursor: cursor), as: principal))
+    case .export(let export):
+      guard let exporter else { throw ConversationError(.invalid, "These screens write no files.") }
+      return .exported(export, bytes: try await exporter(export))
     case .health, .open, .turn, .append, .revise, .cancel, .activate: return try await change(query)
     }
   }

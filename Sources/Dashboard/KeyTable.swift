@@ -9,7 +9,7 @@ enum Action: String, CaseIterable, Hashable {
   case open, filter, invert, sort, reverse = "reverse sort", nextAlert = "next alert", copy = "copy id", level
   case older = "load older", follow, find, findNext = "find next", findPrevious = "find previous"
   case previousBranch = "previous branch", nextBranch = "next branch", pickBranch = "pick branch", difference
-  case expand, raw, wrap, bare, write = "write"
+  case expand, raw, wrap, bare, export, write = "write"
   case compose, send, newLine = "new line", revise = "edit", ask = "edit and ask again", regenerate
   case previousSibling = "previous sibling", nextSibling = "next sibling"
   case newSession = "new session", previousThread = "previous thread", nextThread = "next thread"
@@ -155,7 +155,8 @@ enum KeyTable {
     Binding([.character("o")], .raw, .thread, "the message as JSON"),
     Binding([.character("w")], .wrap, .thread, "wrap long lines, or cut them"),
     Binding([.character("v")], .bare, .thread, "bare: no frames, for copying with the mouse"),
-    Binding([.character("e"), .character("i")], .write, .reading, "why nothing can be written here"),
+    Binding([.character("e")], .export, .reading, "export to a file: Markdown, PDF, JSON"),
+    Binding([.character("i")], .write, .reading, "why nothing can be written here"),
     Binding([.character("y")], .copy, .thread, "copy the message's id", ("copy id", 11)),
   ]
 
@@ -168,6 +169,7 @@ enum KeyTable {
       [.character("<")], .previousSibling, .chat, "the sibling before: another text at this place", ("sibling", 8)),
     Binding([.character(">")], .nextSibling, .chat, "the next sibling"),
     Binding([.character("n")], .newSession, .chat, "a new session, made with its first message", ("new session", 6)),
+    Binding([.character("x")], .export, .chat, "export to a file: Markdown, PDF, JSON"),
     Binding([.character("K")], .previousThread, .chat, "the thread above in the list"),
     Binding([.character("J")], .nextThread, .chat, "the thread below in the list", ("thread", 9)),
     Binding([.character("/")], .search, .chat, "search all your messages", ("search", 4)),
@@ -195,7 +197,8 @@ enum KeyTable {
     Binding([.escape, .character("q"), .character("?"), .enter, .backspace], .cancel, .text, "close", ("close", 1)),
     Binding([.enter], .choose, .prompt, "take it", ("take", 1)),
     Binding([.escape], .cancel, .prompt, "never mind", ("cancel", 2)),
-    Binding([.tab], .complete, .prompt, "complete; searching: every branch, or only what is shown", ("complete", 4)),
+    Binding(
+      [.tab], .complete, .prompt, "complete; every branch, or only what is shown; the next format", ("complete", 4)),
     Binding([.up, .control("p")], .previous, .prompt, "one up", ("choose", 3)),
     Binding([.down, .control("n")], .next, .prompt, "one down"),
     Binding([.pageUp], .pageUp, .prompt, "page up"),

@@ -10,6 +10,7 @@ extension Screen {
     case .search(let finder): drawFinder(finder)
     case .branches(let selected): drawPicker(selected)
     case .difference(let difference): drawDifference(difference)
+    case .export(let prompt): drawExport(prompt)
     case .filter, .find, nil: break
     }
   }
@@ -39,11 +40,7 @@ extension Screen {
   ) {
     let rect = place(rows: min(layout.body.rows, max(8, layout.body.rows * 2 / 3)), columns: 84)
     let inside = pane(rect, title, right: [Span("\(rows.count)", .muted)], hasKeys: true)
-    canvas.draw(mark, row: 0, column: 1, in: inside, style: .key)
-    var shown = drawable(input.text, glyphs: glyphs)
-    while TextWidth.of(shown, glyphs: glyphs) > inside.columns - 5, !shown.isEmpty { shown.removeFirst() }
-    let end = canvas.draw(shown, row: 0, column: 3, in: inside, style: .input)
-    cursor = Point(row: inside.row, column: inside.column + end)
+    drawLine(mark, input, in: inside)
     let list = inside.inset(top: 1)
     guard !rows.isEmpty else {
       canvas.draw(empty, row: 0, column: 3, in: list, style: .muted)
@@ -55,6 +52,15 @@ extension Screen {
       canvas.draw(rows[row], row: line, column: 3, in: list.inset(right: 1))
       if row == selected { canvas.restyle(list.line(line)) { $0.selected } }
     }
+  }
+
+  /// A line that is being typed; of a long one its end.
+  private mutating func drawLine(_ mark: String, _ input: LineInput, in inside: Rect) {
+    canvas.draw(mark, row: 0, column: 1, in: inside, style: .key)
+    var shown = drawable(input.text, glyphs: glyphs)
+    while TextWidth.of(shown, glyphs: glyphs) > inside.columns - 5, !shown.isEmpty { shown.removeFirst() }
+    let end = canvas.draw(shown, row: 0, column: 3, in: inside, style: .input)
+    cursor = Point(row: inside.row, column: inside.column + end)
   }
 
   private mutating func drawPalette(_ palette: Palette) {
@@ -103,6 +109,37 @@ extension Screen {
     }
     let place = finder.scope == .all ? "every branch" : "the branches that are shown"
     picker("Search \(place)", "/", finder.input, rows, selected: finder.selected, empty: empty)
+  }
+
+  /// The name of a file, the formats that its end can name, and what went wrong.
+  private mutating func drawExport(_ prompt: ExportPrompt) {
+    let formats = ThreadExport.Format.allCases
+    let inside = pane(
+      place(rows: min(layout.body.rows, formats.count + 7), columns: 84), "Export",
+      right: [Span("Tab", .key), Span(" next format", .muted)], hasKeys: true)
+    drawLine(">", prompt.input, in: inside)
+    let news: Span? =
+      if model.isPending(.export) {
+        Span("writing it; Esc closes this and lets it go on", .muted)
+      } else {
+        prompt.failure.map { Span($0.message, .alarm) }
+      }
+    var below = inside.inset(top: 2, left: 1, right: 1)
+    // Where there is room for one of them only, the news is what is wanted.
+    if news == nil || below.rows > formats.count + 1 {
+      for (row, format) in formats.enumerated() {
+        let isChosen = format == prompt.format
+        if isChosen { canvas.draw(glyphs.pointer, row: row, column: 0, in: below, style: .focus) }
+        canvas.draw([Span(".\(format.rawValue)", .key)], row: row, column: 2, in: below)
+        canvas.draw([Span(format.help, isChosen ? .plain : .muted)], row: row, column: 10, in: below)
+      }
+      below = below.inset(top: formats.count + 1)
+    }
+    guard let news else { return }
+    let lines = wrapped(news.text, width: max(10, below.columns - 2), maxLines: below.rows, glyphs: glyphs).lines
+    for (row, line) in lines.enumerated() {
+      canvas.draw([Span(line, news.style)], row: row, column: 2, in: below)
+    }
   }
 
   /// The tree, where there is no room for it beside the path.

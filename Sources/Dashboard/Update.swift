@@ -33,7 +33,7 @@ extension DashboardModel {
       if isPaused { now.steady = moment.steady }
       return press(key)
     case .tick: return isPaused ? [] : tick()
-    case .answer(let answer, let request): return isPaused ? [] : take(answer, request)
+    case .answer(let answer, let request): return isPaused && request.slot != .export ? [] : take(answer, request)
     case .over:
       isOver = true
       return [.quit]
@@ -72,7 +72,7 @@ extension DashboardModel {
       requests[.status] = nil
       return lose(.noAnswer)
     }
-    for (slot, asked) in requests where slot != .status && now.steady - asked.since >= Bounds.patience {
+    for (slot, asked) in requests where !slot.isPatient && now.steady - asked.since >= Bounds.patience {
       requests[slot] = nil
       fail(slot, .noAnswer)
     }
@@ -113,7 +113,7 @@ extension DashboardModel {
     attempts += 1
     // Counted from the start of the try, so that one which hung does not delay the next.
     nextTry = max(now.steady + 200_000, max(lastTry, now.steady - Bounds.silence) + backoff)
-    requests = requests.filter { $0.key == .status }
+    requests = requests.filter { $0.key.isPatient }
     if !failure.isOutage {
       link = .refused(failure)
       nextTry = now.steady + 5_000_000

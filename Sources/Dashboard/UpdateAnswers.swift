@@ -53,6 +53,9 @@ extension DashboardModel {
         overlay = .difference(difference)
       }
       return []
+    case (.export, .exported(let export, let bytes)):
+      takeExported(export, bytes: bytes)
+      return []
     case (.switcher, .conversations(let page)):
       if case .switcher(var switcher) = overlay {
         switcher.add(page.items)
@@ -94,6 +97,7 @@ extension DashboardModel {
     case .search: failSearch(failure)
     case .turn: failTurn(failure)
     case .open: failOpening(failure)
+    case .export: failExport(failure)
     case .cancel, .activate: say(failure.message)
     }
   }

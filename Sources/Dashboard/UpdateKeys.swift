@@ -81,6 +81,7 @@ extension DashboardModel {
     case .expand: return thread?.isInBranches == true ? show(branchAt: thread?.branchCursor.selected ?? 0) : expand()
     case .raw: return toggleRaw()
     case .wrap, .bare: toggleText(action)
+    case .export: openExport()
     case .write: say("These screens only read.")
     case .choose, .complete, .cancel: break
     case .compose, .send, .newLine, .revise, .ask, .regenerate, .previousSibling, .nextSibling, .newSession,
@@ -136,7 +137,7 @@ extension DashboardModel {
   private mutating func pause() -> [DashboardEffect] {
     isPaused.toggle()
     if isPaused {
-      requests = [:]
+      requests = requests.filter { $0.key == .export }
       threads.loading = nil
       thread?.loading = nil
       return detach()

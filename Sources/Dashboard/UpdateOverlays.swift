@@ -48,7 +48,7 @@ extension DashboardModel {
       return effect
     case .branches(let selected): overlay = .branches(selected: moved(selected, thread?.tree.rows.count ?? 0))
     case .filter: return moveInList(rows < 0 ? (rows == -1 ? .previous : .pageUp) : (rows == 1 ? .next : .pageDown))
-    case .find, nil: break
+    case .find, .export, nil: break
     }
     return []
   }
@@ -80,12 +80,18 @@ extension DashboardModel {
     case .find(let input):
       thread?.needle = input.text
       return input.text.isEmpty ? [] : find(upwards: true, including: true)
+    case .export(let prompt): return export(prompt)
     case .filter, .help, .difference, nil: return []
     }
   }
 
   private mutating func complete() -> [DashboardEffect] {
     if case .search(let finder) = overlay { return changeScope(finder) }
+    if case .export(var prompt) = overlay {
+      prompt.changeFormat()
+      overlay = .export(prompt)
+      return []
+    }
     guard case .palette(var palette) = overlay else { return scrollOverlay(by: 1) }
     let entries = palette.entries(paletteScopes)
     guard entries.indices.contains(palette.selected) else { return [] }
@@ -119,6 +125,10 @@ extension DashboardModel {
     case .search(var finder):
       guard finder.input.take(key) else { return [] }
       return search(finder)
+    case .export(var prompt):
+      guard prompt.input.take(key) else { return [] }
+      prompt.failure = nil
+      overlay = .export(prompt)
     case .branches:
       // Nothing is typed here, so the letters of the lists move as well.
       if key == .character("j") { return scrollOverlay(by: 1) }

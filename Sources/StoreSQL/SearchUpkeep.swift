@@ -1,15 +1,25 @@
-import ConversationModel
+public import ConversationModel
 
 // What keeps the search index whole and small. FTS5 writes a part for every transaction and joins eight of a size to one of
 // the next. It would do that by itself, but all at once: one save in ten thousand then waits for seconds. Here each
 // transaction joins a few pages' worth, and what is left over is joined while nobody writes.
 
 extension SQLStore {
-  // MARK: Messages from before
+  // MARK: Messages that are not in it
 
-  /// Puts the messages into the index that an earlier Parley stored, oldest first, and notes how far it got.
+  /// Puts the messages into the index that were stored before it was begun, oldest first, and notes how far it got.
   func indexEarlierMessages() async throws(ConversationError) {
     while try await write({ connection in try self.indexStep(on: connection) }) {}
+  }
+
+  /// Writes the whole index anew from the texts, whatever was in it; a start goes on where this was interrupted. Searches find
+  /// what is in it again, so nobody else should use the store meanwhile.
+  public func rebuildSearch() async throws(ConversationError) {
+    try await write { connection in
+      try connection.execute(SearchStatements.forgetAll, [])
+      try connection.execute(SearchStatements.beginAnew, [])
+    }
+    try await indexEarlierMessages()
   }
 
   /// Returns whether more is left.

@@ -23,7 +23,8 @@ enum RemoteScreens {
       throw CommandFailure(.usage, "\(error) \(otherwise)")
     }
     _ = await DashboardRuntime(
-      store: remote, live: remote, principal: principal, settings: settings, terminal: terminal
+      store: remote, live: remote, exporter: remote.exporter(for: principal), principal: principal, settings: settings,
+      terminal: terminal
     ).run()
   }
 }

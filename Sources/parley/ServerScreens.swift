@@ -1,3 +1,4 @@
+import ConversationModel
 import ConversationServer
 import Dashboard
 import Glibc
@@ -44,6 +45,7 @@ struct ServerScreens {
       if let address = await host.place.address() {
         let runtime = DashboardRuntime(
           store: host.server.store, live: host.server.live,
+          exporter: host.server.store.exporter(for: .service),
           settings: DashboardSettings(version: Parley.version, server: address, isServing: true), terminal: terminal)
         group.addTask {
           for await _ in end {}

@@ -57,12 +57,21 @@ struct Token: AsyncParsableCommand {
 }
 
 struct Migrate: AsyncParsableCommand {
-  static let configuration = CommandConfiguration(abstract: "Brings the store's schema up to date.")
+  static let configuration = CommandConfiguration(
+    abstract: "Brings the store's schema up to date, as every start of the server does.",
+    discussion: "With --rebuild-search it also writes a search index anew that parley check found damaged.")
 
   @OptionGroup var flags: SettingFlags
 
   @Flag(help: "Only say what would be done.")
   var dryRun = false
+
+  @Flag(help: "Also write the search index anew, from the messages; the server must be stopped.")
+  var rebuildSearch = false
+
+  func validate() throws {
+    guard !(dryRun && rebuildSearch) else { throw ValidationError("--rebuild-search is nothing for --dry-run.") }
+  }
 
   func run() async throws {
     let settings = try await Settings(flags)
@@ -80,6 +89,10 @@ struct Migrate: AsyncParsableCommand {
       plan.pending == 0
         ? "schema \(plan.current) is up to date"
         : "\(what) \(plan.pending) of \(plan.latest) migrations, from schema \(plan.current)")
+    if rebuildSearch {
+      try await open.store.rebuildSearch()
+      print("the search index was written anew")
+    }
   }
 }
 
@@ -93,10 +106,11 @@ struct Check: AsyncParsableCommand {
   func run() async throws {
     let settings = try await Settings(flags)
     let storePath = try settings.storePath()
-    var findings = 0
+    var (findings, isSearchDamaged) = (0, false)
     func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
     func report(_ finding: some CustomStringConvertible) {
       findings += 1
+      isSearchDamaged = isSearchDamaged || "\(finding)".contains("search index")
       print(finding)
     }
     // First, because it can be read while the store is down.
@@ -112,6 +126,10 @@ struct Check: AsyncParsableCommand {
     let read = try await open.store.audit { report($0) }
     var total = "\(counted(read.conversations, "conversation")), \(counted(read.messages, "message"))"
     if waiting > 0 { total += ", \(counted(waiting, "record")) in the spool" }
+    if isSearchDamaged {
+      printToStandardError(
+        "parley migrate --rebuild-search writes the search index anew; no message depends on it.")
+    }
     guard findings == 0 else { throw CommandFailure(.finding, "\(counted(findings, "finding")) in \(total)") }
     print("sound: \(total)")
   }

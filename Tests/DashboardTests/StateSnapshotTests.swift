@@ -39,6 +39,11 @@ import Testing
     try Self.check("branches-\(size)", play)
     play.play(.escape, .character("d"))
     try Self.check("difference-\(size)", play)
+    play.play(.escape, .character("e"))
+    try Self.check("export-\(size)", play)
+    play.world.failures[.export] = Failure(code: "invalid", "There is a file trip.md already; another name, please.")
+    play.play(.enter)
+    try Self.check("export-failed-\(size)", play)
   }
 
   @Test(arguments: sizes) func `a thread in every form`(columns: Int, rows: Int) throws {

@@ -64,6 +64,7 @@ struct Warehouse {
     case .append(let message, _, _): return .written(Self.kept(message))
     case .revise, .activate: return .written(Receipt(version: conversation.version + 1))
     case .cancel: return .cancelled
+    case .export(let export): return .exported(export, bytes: 48_200)
     case .difference(let id, let branch, let parent, let fork):
       return .difference(
         page(id, parent, .after(.position(fork)), 50), page(id, branch, .after(.position(fork)), 50))

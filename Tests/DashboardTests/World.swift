@@ -135,6 +135,7 @@ struct World {
       let siblings = [(found.id, 0), (Self.id(5), 1)].map { MessageDetail.Sibling(id: $0.0, branch: $0.1) }
       return .detail(MessageDetail(message: found, siblings: siblings), [])
     case .search: return .hits(Page(items: [], next: nil))
+    case .export(let export): return .exported(export, bytes: 1)
     case .health: return .health(StoreHealth())
     case .open: return .opened(conversation(0))
     case .turn, .append, .revise, .cancel, .activate:

@@ -13,9 +13,8 @@ private let arrows: [String: Set<String>] = [
   "StoreRemote": ["ConversationModel", "Wire"],
   "ConversationServer": ["Assistant", "ConversationModel", "Interchange", "StrictJSON", "Wire"],
   "parley": [
-    "Assistant", "ConversationModel", "ConversationServer", "Dashboard", "StoreRemote", "StoreSQL", "StoreSQLite",
-    "StoreSpool",
-    "StrictJSON", "TerminalCanvas", "TerminalNcurses", "Wire",
+    "Assistant", "ConversationModel", "ConversationServer", "Dashboard", "Interchange", "StoreRemote", "StoreSQL",
+    "StoreSQLite", "StoreSpool", "StrictJSON", "TerminalCanvas", "TerminalNcurses", "Wire",
   ],
   "Dashboard": ["ConversationModel", "TerminalCanvas"],
   "CSQLite": [],

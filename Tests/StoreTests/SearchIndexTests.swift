@@ -273,6 +273,12 @@ import Testing
       var findings = try await driver.integrityFaults()
       _ = try await store.audit { findings.append($0.description) }
       #expect(findings.contains { $0.contains(damage.fault) }, "\(findings)")
+
+      try await store.rebuildSearch()
+      findings = try await driver.integrityFaults()
+      _ = try await store.audit { findings.append($0.description) }
+      #expect(!findings.contains { $0.contains("search index") || $0.contains("pam_search") }, "\(findings)")
+      #expect(try await found("gamma", store, conversation.userID) == 1)
     }
   }
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
@@ -74,6 +75,42 @@ def test_an_operator_walks_through_the_views(thread: tuple[Server, str]) -> None
         time.sleep(0.2)
         screen.press("q")
         assert screen.ended() == 0 and screen.left_clean()
+
+
+def test_the_open_thread_is_exported_to_a_file(thread: tuple[Server, str], tmp_path: Path) -> None:
+    """Never over another file, and the file is what the server gives out."""
+    server, conversation = thread
+    with Screen(server) as screen:
+        screen.shows("1 live")
+        screen.press("3")
+        screen.shows("MADE")
+        screen.press("\r")
+        screen.shows("#120 ")
+        for name in ("trip.md", "trip.json", "trip.pdf"):
+            screen.press("e")
+            screen.shows("next format")
+            screen.press("\x15" + str(tmp_path / name) + "\r")
+            screen.shows(f"are in {tmp_path / name}"[-40:])
+        screen.press("e")
+        screen.shows("next format")
+        screen.press("\x15" + str(tmp_path / "trip.md") + "\r")
+        screen.shows("another name, please")
+        screen.press("\x15" + str(tmp_path / "nowhere" / "trip.md") + "\r")
+        screen.shows("No such file or directory")
+        screen.press("\x1b")
+        time.sleep(0.2)
+        screen.press("q")
+        assert screen.ended() == 0 and screen.left_clean()
+    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix in {".md", ".json", ".pdf", ".part"}) == [
+        "trip.json", "trip.md", "trip.pdf"]
+    service = {"Authorization": f"Bearer {(server.data / 'service.key').read_text().strip()}"}
+    for name, form in (("trip.md", "markdown"), ("trip.json", "json")):
+        path = f"/v1/conversations/{conversation}/export?format={form}"
+        with closing(http.client.HTTPConnection("127.0.0.1", server.port)) as http_connection:
+            http_connection.request("GET", path, headers=service)
+            assert (tmp_path / name).read_bytes() == http_connection.getresponse().read()
+    assert (tmp_path / "trip.pdf").read_bytes().startswith(b"%PDF-")
+    assert (tmp_path / "trip.pdf").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_new_message_is_followed(thread: tuple[Server, str]) -> None:

@@ -158,6 +158,28 @@ def test_an_older_database_is_indexed_at_the_start(own_server: Server) -> None:
     assert own_server.check()[0] == 0
 
 
+def test_a_damaged_index_is_named_and_written_anew(own_server: Server) -> None:
+    """No message depends on the index: the operator is told which command writes it from them."""
+    with Native(own_server, own_server.token(user := new_user())) as native:
+        said(native, "first", "second", "third")
+    refused = own_server.run("migrate", "--rebuild-search")
+    assert refused.returncode == 75, "while the server has the store"
+    own_server.stop()
+    with sqlite3.connect(own_server.store) as file:
+        file.execute("INSERT INTO pam_search (pam_search) VALUES ('delete-all')")
+    file.close()
+    check = own_server.run("check")
+    assert check.returncode == 1 and check.stdout.count("is not in the search index") == 3
+    assert "parley migrate --rebuild-search" in check.stderr
+    rebuilt = own_server.run("migrate", "--rebuild-search")
+    assert rebuilt.returncode == 0 and "written anew" in rebuilt.stdout
+    check = own_server.run("check")
+    assert check.returncode == 0 and "rebuild" not in check.stderr
+    own_server.restart()
+    with Native(own_server, own_server.token(user)) as native:
+        assert found(native, "second") == ["second"]
+
+
 def test_deleted_words_leave_the_file(own_server: Server) -> None:
     """The purge comes by itself while nobody writes; the log is emptied at the end of the server."""
     secret = "xyzzyplugh"
