@@ -115,7 +115,7 @@ extension Screen {
   private mutating func drawExport(_ prompt: ExportPrompt) {
     let formats = ThreadExport.Format.allCases
     let inside = pane(
-      place(rows: min(layout.body.rows, formats.count + 7), columns: 84), "Export",
+      place(rows: min(layout.body.rows, formats.count + 8), columns: 84), "Export",
       right: [Span("Tab", .key), Span(" next format", .muted)], hasKeys: true)
     drawLine(">", prompt.input, in: inside)
     let news: Span? =

@@ -60,7 +60,7 @@ final class OutputFile {
   }
 
   private static func taken(_ path: String) -> CommandFailure {
-    CommandFailure(.cannotCreate, "There is a file \(path) already; another name, please.")
+    CommandFailure(.cannotCreate, "Another name, please: there is a file \(path) already.")
   }
 
   private func failure(_ what: String) -> CommandFailure {

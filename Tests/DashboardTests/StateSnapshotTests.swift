@@ -41,7 +41,7 @@ import Testing
     try Self.check("difference-\(size)", play)
     play.play(.escape, .character("e"))
     try Self.check("export-\(size)", play)
-    play.world.failures[.export] = Failure(code: "invalid", "There is a file trip.md already; another name, please.")
+    play.world.failures[.export] = Failure(code: "invalid", "Another name, please: there is a file trip.md already.")
     play.play(.enter)
     try Self.check("export-failed-\(size)", play)
   }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import sqlite3
 import threading
 from contextlib import closing
@@ -81,8 +82,9 @@ def test_an_erased_conversation_is_in_no_file(own_server: Server) -> None:
         receipt = erase(native, f"/v1/conversations/{conversation}")
         assert receipt["counts"]["conversations"] == 1 and receipt["counts"]["messages"] > 6
         assert found_in(own_server.directory, words) == set()
-        line = next(line for line in own_server.stderr.read_text().splitlines() if f"conversation={conversation}" in line)
-        assert "erased" in line and 'by="its user"' in line and f"messages={receipt['counts']['messages']}" in line
+        records = [json.loads(line) for line in own_server.stderr.read_text().splitlines()]
+        told = next(record for record in records if record.get("conversation") == conversation)
+        assert (told["message"], told["by"], told["messages"]) == ("erased", "its user", str(receipt["counts"]["messages"]))
         assert native.ask("DELETE", f"/v1/conversations/{conversation}").status == 404
         assert [message["content"] for message in other.messages(kept)] == ["Esmeralda stays"] * 50
     assert own_server.check()[0] == 0
