@@ -186,6 +186,16 @@ def test_a_server_shows_itself_and_ends_with_its_screens(stopped_server: Server)
         with Native(server, server.token(user)) as native:
             assert native.append(conversation, {"role": "assistant", "content": "Good morning."}).status == 201
         screen.shows("Good morning.")
+        # Here the file comes out of the store without a wire.
+        for name in ("own.md", "own.json", "own.pdf"):
+            screen.press("e")
+            screen.shows("next format")
+            screen.press("\x15" + str(server.data.parent / name) + "\r")
+            screen.gone("next format")
+        assert "Good morning." in (server.data.parent / "own.md").read_text()
+        assert [message["content"] for message in json.loads((server.data.parent / "own.json").read_text())["messages"]] == [
+            "Hello", "Good morning."]
+        assert (server.data.parent / "own.pdf").read_bytes().startswith(b"%PDF-")
         screen.press("5")
         screen.shows("listening")
         screen.press("\x1a")
