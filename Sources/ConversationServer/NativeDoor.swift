@@ -79,8 +79,7 @@ struct NativeDoor: Sendable {
   @Sendable private func eraseConversation(_ request: Request, _ context: ServerContext) async throws -> Response {
     let principal = try await principal(of: request).acting(for: nil, Query(request, allowing: ["user_id"]))
     let id = try conversationID(context)
-    let receipt = try await store.apply(.erase(id), as: principal)
-    return answer(receipt, ["conversation": "\(id)"], principal, context)
+    return try await erase(.erase(id), ["conversation": "\(id)"], as: principal, context)
   }
 
   @Sendable private func eraseUser(_ request: Request, _ context: ServerContext) async throws -> Response {
@@ -89,22 +88,31 @@ struct NativeDoor: Sendable {
     guard let user = context.parameters.get("id").flatMap({ UserID($0) }) else {
       throw ConversationError(.invalid, "The id of a user is a UUID.")
     }
-    let receipt = try await store.apply(.eraseUser(user), as: principal)
-    return answer(receipt, ["user": "\(user)"], principal, context)
+    return try await erase(.eraseUser(user), ["user": "\(user)"], as: principal, context)
   }
 
-  /// The log tells what was erased and for whom: what is gone tells nobody.
-  private func answer(
-    _ receipt: Receipt, _ erased: Logger.Metadata, _ principal: Principal, _ context: ServerContext
-  ) -> Response {
-    guard let erasure = receipt.erasure else { return .json { _ in } }
+  /// The log tells who asked for what to be erased: what is gone tells nobody. Asked again while something is left, it tells how
+  /// much that is.
+  private func erase(
+    _ command: Command, _ erased: Logger.Metadata, as principal: Principal, _ context: ServerContext
+  ) async throws -> Response {
+    var told = erased
+    told["by"] = principal.onlyUser.map { "user \($0)" } ?? "service"
+    told["request"] = "\(context.requestID)"
+    let receipt: Receipt
+    do throws(ConversationError) {
+      receipt = try await store.apply(command, as: principal)
+    } catch {
+      if error.code == .unavailable || error.code == .internal {
+        context.logger.notice("an erasure broke off; what was hidden by then goes in the background", metadata: told)
+      }
+      throw error
+    }
+    guard let erasure = receipt.erasure else { throw ConversationError(.internal, "An erasure without a receipt.") }
+    told["conversations"] = "\(erasure.conversations)"
+    told["messages"] = "\(erasure.messages)"
     context.logger.notice(
-      erasure.isComplete ? "erased" : "erased from sight; the rest goes in the background",
-      metadata: erased.merging(
-        [
-          "by": principal == .service ? "service" : "its user", "conversations": "\(erasure.conversations)",
-          "messages": "\(erasure.messages)", "request": "\(context.requestID)",
-        ], uniquingKeysWith: { $1 }))
+      erasure.isComplete ? "erased" : "erased from sight; the rest goes in the background", metadata: told)
     return .json { $0.erasure(erasure) }
   }
 

@@ -58,6 +58,8 @@ enum Bounds {
   /// Messages of the open thread, and bytes of their texts.
   static let messages = 1_000
   static let textBytes = 4_194_304
+  /// Graphemes of a file's name: what the system takes at most.
+  static let path = 4_096
   /// Microseconds after which a server that does not answer counts as lost.
   static let silence: Int64 = 2_000_000
   /// Microseconds for which any other answer is waited for.

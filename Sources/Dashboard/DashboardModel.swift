@@ -83,6 +83,8 @@ struct DashboardModel: Equatable {
   var isUnsettled = false
   var events = EventsState()
   var healthScroll = 0
+  /// One at a time.
+  var exporting: RunningExport?
   /// Nil on the operators' screens.
   var chat: ChatState?
 
@@ -108,7 +110,7 @@ struct DashboardModel: Equatable {
       && left.threads == right.threads && left.thread == right.thread && left.events == right.events
       && left.healthScroll == right.healthScroll && left.history == right.history
       && left.notice?.text == right.notice?.text && left.requests.keys == right.requests.keys
-      && left.settings == right.settings && left.chat == right.chat
+      && left.settings == right.settings && left.chat == right.chat && left.exporting == right.exporting
   }
 }
 

@@ -4,12 +4,14 @@ import TerminalCanvas
 struct LineInput: Equatable {
   private(set) var text = ""
 
-  init(_ text: String = "") {
-    self.text = text
-  }
+  /// Graphemes that the line takes.
+  private let longest: Int
 
-  /// Graphemes that a line takes: more than any title or command has.
-  private static let longest = 200
+  /// - Parameter longest: Unless told more than any title or command has.
+  init(_ text: String = "", longest: Int = 200) {
+    self.text = text
+    self.longest = longest
+  }
 
   /// - Returns: Whether the key was one for a line.
   mutating func take(_ key: Key) -> Bool {
@@ -28,7 +30,7 @@ struct LineInput: Equatable {
 
   /// Line ends and other control characters are no part of a line.
   private mutating func insert(_ added: String) {
-    for character in added where text.count < Self.longest {
+    for character in added where text.count < longest {
       let isControl = character.unicodeScalars.contains { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) }
       if isControl {
         if text.last != " ", !text.isEmpty { text.append(" ") }

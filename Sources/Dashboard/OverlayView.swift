@@ -119,7 +119,7 @@ extension Screen {
       right: [Span("Tab", .key), Span(" next format", .muted)], hasKeys: true)
     drawLine(">", prompt.input, in: inside)
     let news: Span? =
-      if model.isPending(.export) {
+      if let running = model.exporting?.export, running == prompt.export {
         Span("writing it; Esc closes this and lets it go on", .muted)
       } else {
         prompt.failure.map { Span($0.message, .alarm) }

@@ -27,6 +27,13 @@ public struct ThreadExport: Hashable, Sendable {
   public let file: String
 }
 
+/// A file that is being written.
+struct RunningExport: Equatable {
+  let export: ThreadExport
+  /// Whether somebody who quits was told.
+  var isWarned = false
+}
+
 /// Writes the file, whole or not at all, and never in another's place; ends early when its task is cancelled.
 ///
 /// - Returns: Its bytes.
@@ -42,7 +49,7 @@ struct ExportPrompt: Equatable {
   init(of conversation: ConversationID, branch: BranchNumber) {
     self.conversation = conversation
     self.branch = branch
-    input = LineInput("conversation-\(conversation).\(ThreadExport.Format.markdown.rawValue)")
+    input = LineInput("conversation-\(conversation).\(ThreadExport.Format.markdown.rawValue)", longest: Bounds.path)
   }
 
   /// Nil for a name that ends in none.
@@ -64,7 +71,7 @@ struct ExportPrompt: Equatable {
       name.removeLast(format.rawValue.count + 1)
       next = formats[(index + 1) % formats.count]
     }
-    input = LineInput("\(name).\(next.rawValue)")
+    input = LineInput("\(name).\(next.rawValue)", longest: Bounds.path)
     failure = nil
   }
 }
@@ -82,28 +89,45 @@ extension DashboardModel {
   mutating func export(_ prompt: ExportPrompt) -> [DashboardEffect] {
     var prompt = prompt
     defer { overlay = .export(prompt) }
-    guard !isPending(.export) else { return [] }
+    if let running = exporting?.export {
+      if running != prompt.export {
+        prompt.failure = Failure(code: "conflict", "\(running.file) is still being written.")
+      }
+      return []
+    }
     guard let export = prompt.export else {
       prompt.failure = Failure(
-        code: ConversationError.Code.invalid.rawValue,
-        "The name must end in .md, .pdf or .json; Tab goes from one to the next.")
+        code: "invalid", "The name must end in .md, .pdf or .json; Tab goes from one to the next.")
       return []
     }
     prompt.failure = nil
+    exporting = RunningExport(export: export)
     return [ask(.export(export), .export)]
   }
 
   mutating func takeExported(_ export: ThreadExport, bytes: Int) {
-    if case .export = overlay { overlay = nil }
+    exporting = nil
+    // It may be the line of another file by now.
+    if case .export(let prompt) = overlay, prompt.export == export { overlay = nil }
     say("\(Figures.bytes(bytes)) are in \(export.file)")
   }
 
   mutating func failExport(_ failure: Failure) {
-    guard case .export(var prompt) = overlay else {
-      say(failure.message)
+    guard let export = exporting?.export else { return }
+    exporting = nil
+    guard case .export(var prompt) = overlay, prompt.export == export else {
+      say("\(export.file) was not written: \(failure.message)")
       return
     }
     prompt.failure = failure
     overlay = .export(prompt)
+  }
+
+  /// Nobody loses a file that is being written without having been told.
+  mutating func quitWarnedOfExport() -> [DashboardEffect]? {
+    guard let running = exporting, !running.isWarned else { return nil }
+    exporting?.isWarned = true
+    say("\(running.export.file) is still being written: once more quits, and nothing is left of it.")
+    return []
   }
 }

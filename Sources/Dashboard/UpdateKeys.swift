@@ -49,6 +49,7 @@ extension DashboardModel {
     case .back: return back()
     case .leave: return leave()
     case .quit:
+      if let effects = quitWarnedOfExport() { return effects }
       isOver = true
       return [.quit]
     case .suspend:

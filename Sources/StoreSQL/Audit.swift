@@ -6,10 +6,20 @@ public struct Finding: Sendable, CustomStringConvertible {
   public let subject: String
   /// What is wrong with it. Never text from users.
   public let fault: String
+  public let part: Part
 
-  public init(subject: String, fault: String) {
+  /// What the finding is about.
+  public enum Part: Sendable {
+    /// Conversations and all that they hold.
+    case tree
+    /// What can be written anew from the messages.
+    case searchIndex
+  }
+
+  public init(_ part: Part = .tree, subject: String, fault: String) {
     self.subject = subject
     self.fault = fault
+    self.part = part
   }
 
   public var description: String { "\(subject): \(fault)" }
@@ -61,7 +71,7 @@ extension SQLStore {
 
   /// A read whose failure by damage is a finding, not the end of the audit.
   func auditing<Value: Sendable>(
-    _ subject: String, _ report: (Finding) -> Void,
+    _ subject: String, of part: Finding.Part = .tree, _ report: (Finding) -> Void,
     _ body: @escaping @Sendable (Driver.Connection) throws -> Value
   ) async throws(ConversationError) -> Value? {
     do {
@@ -69,9 +79,9 @@ extension SQLStore {
     } catch {
       switch error.underlying as? SQLFailure {
       case .malformed(let detail):
-        report(Finding(subject: subject, fault: "cannot be read, the file is damaged (\(detail))"))
+        report(Finding(part, subject: subject, fault: "cannot be read, the file is damaged (\(detail))"))
       case .damaged(let column):
-        report(Finding(subject: subject, fault: "has a row whose column \(column) cannot be read"))
+        report(Finding(part, subject: subject, fault: "has a row whose column \(column) cannot be read"))
       default:
         throw error
       }

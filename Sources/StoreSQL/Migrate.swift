@@ -30,10 +30,12 @@ extension SQLStore {
   /// Then it puts the messages that were there before the search index into it, in chunks, and goes on where an
   /// interruption left off.
   ///
+  /// - Parameter rebuildingSearch: Whether all messages are put into the index, and what is in it counts for nothing: for one that
+  ///   is damaged. Nobody should search meanwhile.
   /// - Returns: What was to be done before it began.
   /// - Throws: `.conflict` if the database was made by a later build.
   @discardableResult
-  public func migrate() async throws(ConversationError) -> MigrationPlan {
+  public func migrate(rebuildingSearch: Bool = false) async throws(ConversationError) -> MigrationPlan {
     let plan = try await migrationPlan()
     guard plan.pending >= 0 else {
       throw ConversationError(
@@ -47,6 +49,7 @@ extension SQLStore {
         try connection.script(dialect.writeVersion(number + 1))
       }
     }
+    if rebuildingSearch { try await forgetSearch() }
     try await indexEarlierMessages()
     return plan
   }

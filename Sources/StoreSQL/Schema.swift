@@ -11,15 +11,18 @@ public struct SQLDialect: Sendable {
   public let writeVersion: @Sendable (Int) -> String
   /// Runs behind the late rows of a transaction, with the pages that it may tidy as `$1`.
   public let upkeep: SQLStatement
+  /// A script that leaves the search index empty, whatever became of it.
+  public let emptySearch: String
 
   public init(
     migrations: [String], readVersion: SQLStatement, writeVersion: @escaping @Sendable (Int) -> String,
-    upkeep: SQLStatement
+    upkeep: SQLStatement, emptySearch: String
   ) {
     self.migrations = migrations
     self.readVersion = readVersion
     self.writeVersion = writeVersion
     self.upkeep = upkeep
+    self.emptySearch = emptySearch
   }
 }
 
@@ -152,5 +155,19 @@ extension SQLDialect {
     ],
     readVersion: SQLStatement("PRAGMA user_version"),
     writeVersion: { "PRAGMA user_version = \($0)" },
-    upkeep: SearchStatements.merge)
+    upkeep: SearchStatements.merge,
+    // FTS5 opens an index before it empties it, and cannot open one whose version, settings or first two records are damaged. So
+    // these are written as FTS5 itself writes them for a new index (ext/fts5/fts5_index.c and fts5_config.c of SQLite).
+    emptySearch: """
+      CREATE TABLE IF NOT EXISTS pam_search_data (id INTEGER PRIMARY KEY, block BLOB);
+      CREATE TABLE IF NOT EXISTS pam_search_idx (segid, term, pgno, PRIMARY KEY (segid, term)) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS pam_search_config (k PRIMARY KEY, v) WITHOUT ROWID;
+      DELETE FROM pam_search_data;
+      DELETE FROM pam_search_idx;
+      DELETE FROM pam_search_config;
+      INSERT INTO pam_search_data (id, block) VALUES (1, x''), (10, x'00000000000000');
+      INSERT INTO pam_search_config (k, v) VALUES
+        ('version', 4), ('automerge', 0), ('usermerge', 8), ('crisismerge', 500);
+      INSERT INTO pam_search (pam_search) VALUES ('delete-all');
+      """)
 }

@@ -4,6 +4,19 @@ extension SQLStore {
   /// Holds each user's part of the search index against the user's texts, in a snapshot for each, and then looks for words
   /// of users that have no conversation.
   func auditSearch(_ report: (Finding) -> Void) async throws(ConversationError) {
+    do {
+      try await auditWords(report)
+    } catch {
+      // One that cannot be opened at all is no fault of the statement.
+      guard case .statement(let detail)? = error.underlying as? SQLFailure else { throw error }
+      report(Finding(.searchIndex, subject: "the search index", fault: "cannot be read (\(detail))"))
+    }
+  }
+
+  private func auditWords(_ report: (Finding) -> Void) async throws(ConversationError) {
+    guard try await read({ try $0.first(SearchStatements.state, [], SearchState.init) }) != nil else {
+      return report(Finding(.searchIndex, subject: "the search index", fault: "has no state"))
+    }
     var last = UserID(high: 0, low: 0)
     while true {
       let start = last
@@ -13,14 +26,16 @@ extension SQLStore {
       guard let users, let newest = users.last else { break }
       last = newest
       for user in users {
-        let findings = try await auditing("the search index of user \(user)", report) { connection in
+        let findings = try await auditing("the search index of user \(user)", of: .searchIndex, report) { connection in
           var audit = SearchAudit(user)
           return try audit.run(on: connection)
         }
         findings?.forEach(report)
       }
     }
-    let strays = try await auditing("the search index", report) { connection in try Self.strays(on: connection) }
+    let strays = try await auditing("the search index", of: .searchIndex, report) { connection in
+      try Self.strays(on: connection)
+    }
     strays?.forEach(report)
   }
 
@@ -38,7 +53,8 @@ extension SQLStore {
       }
       guard let next else { break }
       if !owners.contains(next) {
-        findings.append(Finding(subject: "the search index", fault: "has words of a user without a conversation"))
+        findings.append(
+          Finding(.searchIndex, subject: "the search index", fault: "has words of a user without a conversation"))
       }
       end = SearchTerms.end(ofOwner: next)
     }
@@ -83,9 +99,7 @@ private struct SearchAudit {
   }
 
   mutating func run<Connection: SQLConnection>(on connection: Connection) throws -> [Finding] {
-    guard let state = try connection.first(SearchStatements.state, [], SearchState.init) else {
-      return [Finding(subject: "the search index", fault: "has no state")]
-    }
+    guard let state = try connection.first(SearchStatements.state, [], SearchState.init) else { return [] }
     try connection.forEachRow(
       SearchAuditStatements.words,
       [.text(String(decoding: terms.owner, as: UTF8.self)), .text(SearchTerms.end(ofOwner: terms.owner))]
@@ -103,6 +117,7 @@ private struct SearchAudit {
       guard stored != sum(text, of: conversation) else { return }
       findings.append(
         Finding(
+          .searchIndex,
           subject: "conversation \(conversation), branch \(try row.integer(2)), position \(try row.integer(3))",
           fault: stored.words == 0 ? "is not in the search index" : "the search index has other words of it"))
     }
@@ -114,7 +129,7 @@ private struct SearchAudit {
       if strangers.isEmpty {
         findings.append(
           Finding(
-            subject: "the search index of user \(user)",
+            .searchIndex, subject: "the search index of user \(user)",
             fault: "has words of \(indexed.count) messages that do not exist"))
       }
     }

@@ -152,11 +152,10 @@ enum SearchStatements {
     WHERE m.rowid > $1 AND m.rowid <= $2
     ORDER BY m.rowid LIMIT $3
     """)
-  static let forgetAll = SQLStatement("INSERT INTO pam_search (pam_search) VALUES ('delete-all')")
   static let beginAnew = SQLStatement(
     """
     INSERT INTO pam_search_state (id, indexed, last) SELECT 1, 0, COALESCE(max(rowid), 0) FROM pam_messages WHERE true
-    ON CONFLICT (id) DO UPDATE SET indexed = excluded.indexed, last = excluded.last
+    ON CONFLICT (id) DO UPDATE SET indexed = excluded.indexed, last = excluded.last, purge = 0
     """)
   static let indexed = SQLStatement("UPDATE pam_search_state SET indexed = $1, last = $2 WHERE id = 1")
   static let wantPurge = SQLStatement("UPDATE pam_search_state SET purge = 1 WHERE id = 1 AND purge <> 1")

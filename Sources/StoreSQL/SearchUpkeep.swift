@@ -1,4 +1,4 @@
-public import ConversationModel
+import ConversationModel
 
 // What keeps the search index whole and small. FTS5 writes a part for every transaction and joins eight of a size to one of
 // the next. It would do that by itself, but all at once: one save in ten thousand then waits for seconds. Here each
@@ -12,14 +12,14 @@ extension SQLStore {
     while try await write({ connection in try self.indexStep(on: connection) }) {}
   }
 
-  /// Writes the whole index anew from the texts, whatever was in it; a start goes on where this was interrupted. Searches find
-  /// what is in it again, so nobody else should use the store meanwhile.
-  public func rebuildSearch() async throws(ConversationError) {
+  /// Empties the index, also one that cannot be opened any more, and has every message put into it again by
+  /// `indexEarlierMessages`, which a start resumes.
+  func forgetSearch() async throws(ConversationError) {
+    let script = driver.dialect.emptySearch
     try await write { connection in
-      try connection.execute(SearchStatements.forgetAll, [])
+      try connection.script(script)
       try connection.execute(SearchStatements.beginAnew, [])
     }
-    try await indexEarlierMessages()
   }
 
   /// Returns whether more is left.

@@ -18,12 +18,13 @@ final class OutputFile {
       (temporary, descriptor) = ("", STDOUT_FILENO)
       return
     }
-    temporary = "\(path).\(getpid()).part"
+    // A name that nothing else has, also after a crash, and short: the file's own may be as long as names can be.
+    temporary = Self.directory(of: path) + "/.parley-\(String(UInt64.random(in: .min ... .max), radix: 16)).part"
     // Said before anything is read; `close` makes sure.
     guard replaces || access(path, F_OK) != 0 else { throw Self.taken(path) }
     descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else {
-      throw CommandFailure(.cannotCreate, "Cannot make \(temporary): \(String(cString: strerror(errno))).")
+      throw CommandFailure(.cannotCreate, "Cannot make \(path): \(String(cString: strerror(errno))).")
     }
   }
 
@@ -32,39 +33,60 @@ final class OutputFile {
     while !rest.isEmpty {
       let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
       if count < 0, errno == EINTR { continue }
-      guard count > 0 else { throw failure("write") }
+      guard count > 0 else { throw failure() }
       rest = rest.dropFirst(count)
       self.bytes += count
     }
   }
 
+  /// Puts it into its place, and syncs both.
   func close() throws {
     guard let path else { return }
-    guard fsync(descriptor) == 0 else { throw failure("write") }
-    if replaces {
-      guard rename(temporary, path) == 0 else { throw failure("write") }
-    } else {
-      guard link(temporary, path) == 0 else { throw errno == EEXIST ? Self.taken(path) : failure("write") }
-      unlink(temporary)
-    }
-    Glibc.close(descriptor)
+    guard fsync(descriptor) == 0 else { throw failure() }
+    let isClosed = Glibc.close(descriptor) == 0
     descriptor = -1
+    guard isClosed else { throw failure() }
+    try move(to: path)
+    let directory = open(Self.directory(of: path), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard directory >= 0 else { throw failure() }
+    defer { Glibc.close(directory) }
+    // Some file systems sync no directories, and say so.
+    guard fsync(directory) == 0 || errno == EINVAL else { throw failure() }
+  }
+
+  private func move(to path: String) throws {
+    guard !replaces else {
+      guard rename(temporary, path) == 0 else { throw failure() }
+      return
+    }
+    if link(temporary, path) == 0 {
+      unlink(temporary)
+      return
+    }
+    guard errno != EEXIST else { throw Self.taken(path) }
+    // Sticks and some network disks have no links. There another's file could come in between, and only there.
+    guard access(path, F_OK) != 0 else { throw Self.taken(path) }
+    guard rename(temporary, path) == 0 else { throw failure() }
   }
 
   /// Leaves nothing of a file that did not become whole.
   func remove() {
-    guard path != nil, descriptor >= 0 else { return }
-    Glibc.close(descriptor)
-    unlink(temporary)
+    guard path != nil else { return }
+    if descriptor >= 0 { Glibc.close(descriptor) }
     descriptor = -1
+    unlink(temporary)
+  }
+
+  private static func directory(of path: String) -> String {
+    guard let end = path.lastIndex(of: "/") else { return "." }
+    return end == path.startIndex ? "/" : String(path[..<end])
   }
 
   private static func taken(_ path: String) -> CommandFailure {
     CommandFailure(.cannotCreate, "Another name, please: there is a file \(path) already.")
   }
 
-  private func failure(_ what: String) -> CommandFailure {
-    CommandFailure(
-      .inputOutput, "Cannot \(what) \(path ?? "standard output"): \(String(cString: strerror(errno))).")
+  private func failure() -> CommandFailure {
+    CommandFailure(.inputOutput, "Cannot write \(path ?? "standard output"): \(String(cString: strerror(errno))).")
   }
 }

@@ -82,17 +82,16 @@ struct Migrate: AsyncParsableCommand {
       open.driver.close()
       withExtendedLifetime(lock) {}
     }
-    let plan = dryRun ? try await open.store.migrationPlan() : try await open.store.migrate()
+    let plan =
+      dryRun
+      ? try await open.store.migrationPlan() : try await open.store.migrate(rebuildingSearch: rebuildSearch)
     let what = dryRun ? "would apply" : "applied"
     guard plan.pending >= 0 else { throw OpenStore.tooNew(plan) }
     print(
       plan.pending == 0
         ? "schema \(plan.current) is up to date"
         : "\(what) \(plan.pending) of \(plan.latest) migrations, from schema \(plan.current)")
-    if rebuildSearch {
-      try await open.store.rebuildSearch()
-      print("the search index was written anew")
-    }
+    if rebuildSearch { print("the search index was written anew") }
   }
 }
 
@@ -110,7 +109,6 @@ struct Check: AsyncParsableCommand {
     func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
     func report(_ finding: some CustomStringConvertible) {
       findings += 1
-      isSearchDamaged = isSearchDamaged || "\(finding)".contains("search index")
       print(finding)
     }
     // First, because it can be read while the store is down.
@@ -122,8 +120,14 @@ struct Check: AsyncParsableCommand {
     let open = try OpenStore(path: storePath, access: .reader)
     defer { open.driver.close() }
     try await open.requireCurrentSchema()
-    for fault in try await open.driver.integrityFaults() { report("database: \(fault)") }
-    let read = try await open.store.audit { report($0) }
+    for fault in try await open.driver.integrityFaults() {
+      isSearchDamaged = isSearchDamaged || fault.contains("pam_search")
+      report("database: \(fault)")
+    }
+    let read = try await open.store.audit { finding in
+      isSearchDamaged = isSearchDamaged || finding.part == .searchIndex
+      report(finding)
+    }
     var total = "\(counted(read.conversations, "conversation")), \(counted(read.messages, "message"))"
     if waiting > 0 { total += ", \(counted(waiting, "record")) in the spool" }
     if isSearchDamaged {

@@ -65,24 +65,79 @@ import Testing
     #expect(play.model.overlay == nil)
   }
 
-  @Test func `a file is written one at a time, takes as long as it takes, and its end is told wherever one is`() {
-    var play = Play.inThread()
+  /// With a file being written, its line closed, and the request that stays open.
+  private func writing(_ play: inout Play) throws -> (export: ThreadExport, request: Request) {
     play.play(.character("e"))
     play.press(.enter)
-    let asked = play.asked(.export)
-    play.press(.enter)
-    #expect(play.effects.isEmpty)
-    play.play(.escape, .character("1"))
+    let asked = try #require(play.asked(.export))
+    guard case .export(let export) = asked.query else { throw Cancelled() }
+    play.effects = []
+    play.play(.escape)
+    return (export, asked.request)
+  }
+
+  private struct Cancelled: Error {}
+
+  @Test
+  func `a file takes as long as it takes, through a lost server and a pause, and its end is told wherever one is`()
+    throws
+  {
+    var play = Play.inThread()
+    let (export, request) = try writing(&play)
+    play.play(.character("1"))
     play.pass(60)
-    #expect(play.model.isPending(.export))
-    // A server that is lost meanwhile, and a pause: the file is none of theirs.
-    play.play(.character(" "))
-    guard let asked, case .export(let export) = asked.query else {
-      Issue.record("nothing was asked")
+    #expect(play.model.exporting != nil)
+    play.world.failures[.status] = Failure(code: "unavailable", "The server is gone.")
+    play.settle()
+    guard case .lost = play.model.link else {
+      Issue.record("the server is still there")
       return
     }
-    play.effects = play.model.apply(.answer(.exported(export, bytes: 1_000), to: asked.request), at: play.moment)
-    #expect(!play.model.isPending(.export) && play.shows("are in \(Self.name).md"))
+    play.play(.character(" "))
+    #expect(play.model.isPaused)
+    play.effects = play.model.apply(.answer(.exported(export, bytes: 1_000), to: request), at: play.moment)
+    #expect(play.model.exporting == nil && play.shows("are in \(Self.name).md"))
+  }
+
+  @Test func `a file that could not be written is named, where its line is gone`() throws {
+    var play = Play.inThread()
+    let (_, request) = try writing(&play)
+    let failure = Failure(code: "unavailable", "The server cannot be reached.")
+    play.effects = play.model.apply(.answer(.failure(failure), to: request), at: play.moment)
+    #expect(play.shows("\(Self.name).md was not written: The server cannot be reached."))
+  }
+
+  @Test(arguments: [true, false]) func `the line of the next file is not touched by the end of the one before`(
+    isDone: Bool
+  ) throws {
+    var play = Play.inThread()
+    let (export, request) = try writing(&play)
+    play.play(.character("e"), .tab)
+    play.press(.enter)
+    #expect(play.effects.isEmpty && play.shows("is still being written."))
+    let answer = isDone ? Answer.exported(export, bytes: 1) : .failure(Failure(code: "invalid", "The disk is full."))
+    play.effects = play.model.apply(.answer(answer, to: request), at: play.moment)
+    #expect(prompt(play)?.input.text == Self.name + ".pdf")
+    #expect(prompt(play)?.failure?.message != "The disk is full.")
+    play.play(.enter)
+    #expect(prompt(play) == nil && play.shows("are in \(Self.name).pdf"))
+  }
+
+  @Test func `who quits while a file is being written is told once`() throws {
+    var play = Play.inThread()
+    _ = try writing(&play)
+    play.press(.character("q"))
+    #expect(!play.model.isOver && play.shows("once more quits"))
+    play.press(.character("q"))
+    #expect(play.model.isOver)
+  }
+
+  @Test func `a path may be long`() {
+    var play = Play.inThread()
+    play.play(.character("e"), .control("u"))
+    let path = "/" + (0..<40).map { "directory\($0)" }.joined(separator: "/") + "/trip.md"
+    play.play(.paste(path))
+    #expect(prompt(play)?.export?.file == path)
   }
 
   @Test func `a user exports a thread of one's own`() {

@@ -114,6 +114,36 @@ def test_the_open_thread_is_exported_to_a_file(thread: tuple[Server, str], tmp_p
     assert (tmp_path / "trip.pdf").stat().st_mode & 0o777 == 0o600
 
 
+def test_who_quits_in_the_middle_of_an_export_is_told_and_leaves_nothing(
+    thread: tuple[Server, str], tmp_path: Path
+) -> None:
+    server, _ = thread
+    target = tmp_path / "exports"
+    target.mkdir()
+    with Screen(server) as screen:
+        screen.shows("1 live")
+        screen.press("3")
+        screen.shows("MADE")
+        screen.press("\r")
+        screen.shows("#120 ")
+        os.kill(server.pid, signal.SIGSTOP)
+        try:
+            screen.press("e")
+            screen.shows("next format")
+            screen.press("\x15" + str(target / "trip.md") + "\r")
+            screen.shows("writing it")
+            assert [path.suffix for path in target.iterdir()] == [".part"]
+            screen.press("\x1b")
+            screen.gone("next format")
+            screen.press("q")
+            screen.shows("once more quits")
+            screen.press("q")
+            assert screen.ended() == 0 and screen.left_clean()
+        finally:
+            os.kill(server.pid, signal.SIGCONT)
+    assert list(target.iterdir()) == []
+
+
 def test_a_new_message_is_followed(thread: tuple[Server, str]) -> None:
     server, conversation = thread
     with Screen(server) as screen:
