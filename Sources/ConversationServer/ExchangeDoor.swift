@@ -4,7 +4,6 @@ import Hummingbird
 import Interchange
 import NIOCore
 import ServiceLifecycle
-import Synchronization
 import Wire
 
 /// The native door's routes for whole conversations: out of the store as files, and into it.
@@ -14,8 +13,9 @@ struct ExchangeDoor: Sendable {
   let directory: String
   let authenticator: Authenticator
   let limiter: RateLimiter
-  private let exports = Slots(Limits.exports)
-  private let imports = Slots(Limits.imports)
+  private let exports = Slots(Limits.exports, each: Limits.exportsOfOne)
+  private let uploads = Slots(Limits.uploads, each: Limits.uploadsOfOne)
+  private let imports = Slots(Limits.imports, each: Limits.imports)
 
   init(store: any ArchivingStore, directory: String, authenticator: Authenticator, limiter: RateLimiter) {
     (self.store, self.directory) = (store, directory)
@@ -39,7 +39,7 @@ struct ExchangeDoor: Sendable {
     }
     let branches: ExportedBranches? =
       if let text = query["branch"] { text == "all" ? .all : .path(try branch(text)) } else { nil }
-    let slot = try exports.take("exports")
+    let slot = try exports.take("exports", for: caller)
     let export = try await ConversationExport(
       of: id, as: try query.choice("format") ?? .json, branches: branches, from: store, for: principal)
     return file(export.fileName, export.mediaType, slot) { try await export.write(to: $0) }
@@ -59,7 +59,7 @@ struct ExchangeDoor: Sendable {
     guard query["format"] ?? "jsonl" == "jsonl" else {
       throw ConversationError(.invalid, "The query parameter format must be jsonl.", field: "format")
     }
-    let slot = try exports.take("exports")
+    let slot = try exports.take("exports", for: principal)
     let export = try await UserExport(of: try query.id("user_id"), from: store, for: principal)
     return file("conversations.jsonl", UserExport.mediaType, slot) { try await export.write(to: $0) }
   }
@@ -92,37 +92,15 @@ struct ExchangeDoor: Sendable {
     let query = try Query(request, allowing: ["format", "user_id"])
     let importer = try Importer(into: store, of: try query.id("user_id"), as: principal)
     let format: ImportFormat? = try query.choice("format")
-    let slot = try imports.take("imports")
-    defer { withExtendedLifetime(slot) {} }
+    // A file that comes slowly keeps nobody's from being taken in.
+    let uploading = try uploads.take("imports", for: principal)
+    defer { withExtendedLifetime(uploading) {} }
     let upload = try Upload(in: directory)
     try await upload.fill(from: request)
+    let importing = try await imports.wait("imports", for: principal, seconds: Limits.importWaitSeconds)
+    defer { withExtendedLifetime(importing) {} }
     let report = try await importer.take(try upload.file(), as: format) { Task.isShuttingDownGracefully }
     return .json(reserving: 256 + 128 * report.skipped.count) { $0.importReport(report) }
-  }
-}
-
-/// Bounds how many of a kind run at one time.
-private final class Slots: Sendable {
-  private let free: Atomic<Int>
-
-  init(_ count: Int) {
-    free = Atomic(count)
-  }
-
-  /// Held until it is let go of.
-  final class Slot: Sendable {
-    fileprivate let slots: Slots
-    fileprivate init(_ slots: Slots) { self.slots = slots }
-    deinit { slots.free.add(1, ordering: .relaxed) }
-  }
-
-  /// - Throws: `.unavailable` if none is free.
-  func take(_ name: String) throws(ConversationError) -> Slot {
-    guard free.subtract(1, ordering: .relaxed).newValue >= 0 else {
-      free.add(1, ordering: .relaxed)
-      throw ConversationError(.unavailable, "Too many \(name) run at the moment; try again.")
-    }
-    return Slot(self)
   }
 }
 

@@ -33,6 +33,7 @@ public struct Importer: Sendable {
     var reader = try archiveReader(of: file, format: format, owner: owner)
     var report = ImportReport()
     var current: Current?
+    var erased: Set<UserID> = []
     do throws(ConversationError) {
       while let piece = try reader.next() {
         guard !Task.isCancelled, !isStopped() else {
@@ -40,15 +41,15 @@ public struct Importer: Sendable {
         }
         switch piece {
         case .conversation(let archive, let place):
-          try await finish(&current, &report)
-          current = try await begin(archive, place, &report)
+          try await finish(&current, &erased, &report)
+          current = try await begin(archive, place, erased, &report)
         case .messages(let messages):
-          try await take(messages, &current, &report)
+          try await take(messages, &current, &erased, &report)
         case .skipped(let piece):
           report.skip(piece)
         }
       }
-      try await finish(&current, &report)
+      try await finish(&current, &erased, &report)
     } catch {
       if let restoration = current?.restoration { await store.abandonRestoring(restoration) }
       throw error
@@ -64,11 +65,17 @@ public struct Importer: Sendable {
   }
 
   /// Returns nil for one that is not taken; its messages are then passed over.
+  ///
+  /// - Parameter erased: Users that were erased since the import began. Nothing more of the file becomes theirs.
   private func begin(
-    _ archive: ArchivedConversation, _ place: String, _ report: inout ImportReport
+    _ archive: ArchivedConversation, _ place: String, _ erased: Set<UserID>, _ report: inout ImportReport
   ) async throws(ConversationError) -> Current? {
     var archive = archive
     if let owner { archive.conversation.userID = owner }
+    guard !erased.contains(archive.conversation.userID) else {
+      report.skip(SkippedPiece(place: place, why: "Its user was erased during the import."))
+      return nil
+    }
     do throws(ConversationError) {
       if let restoration = try await store.beginRestoring(archive, as: principal) {
         return Current(restoration: restoration, place: place)
@@ -82,19 +89,20 @@ public struct Importer: Sendable {
   }
 
   private func take(
-    _ messages: [ArchivedMessage], _ current: inout Current?, _ report: inout ImportReport
+    _ messages: [ArchivedMessage], _ current: inout Current?, _ erased: inout Set<UserID>, _ report: inout ImportReport
   ) async throws(ConversationError) {
     guard var taken = current else { return }
     do throws(ConversationError) {
       try await store.restore(messages, of: &taken.restoration)
       current = taken
     } catch {
-      try error.requireSkippable()
-      await giveUp(&current, error, &report)
+      try await giveUp(&current, error, &erased, &report)
     }
   }
 
-  private func finish(_ current: inout Current?, _ report: inout ImportReport) async throws(ConversationError) {
+  private func finish(
+    _ current: inout Current?, _ erased: inout Set<UserID>, _ report: inout ImportReport
+  ) async throws(ConversationError) {
     guard let taken = current else { return }
     do throws(ConversationError) {
       let conversation = try await store.finishRestoring(taken.restoration)
@@ -102,16 +110,21 @@ public struct Importer: Sendable {
       report.messages += conversation.messageCount
       current = nil
     } catch {
-      try error.requireSkippable()
-      await giveUp(&current, error, &report)
+      try await giveUp(&current, error, &erased, &report)
     }
   }
 
   /// Half a conversation would be worse than none.
   private func giveUp(
-    _ current: inout Current?, _ error: ConversationError, _ report: inout ImportReport
-  ) async {
+    _ current: inout Current?, _ error: ConversationError, _ erased: inout Set<UserID>, _ report: inout ImportReport
+  ) async throws(ConversationError) {
     guard let taken = current else { return }
+    // What is being taken in is found as long as its user is there.
+    if error.code == .notFound {
+      erased.insert(taken.restoration.archive.conversation.userID)
+    } else {
+      try error.requireSkippable()
+    }
     current = nil
     await store.abandonRestoring(taken.restoration)
     report.skip(SkippedPiece(place: taken.place, why: error.message))

@@ -25,22 +25,19 @@ extension SQLStore {
     guard principal.owns(user) else {
       throw ConversationError(.forbidden, "A user may import its own conversations only.", field: "user_id")
     }
-    // Known even if the commit fails: what it left must not count as being taken in.
-    let begun = Mutex<ConversationID?>(nil)
-    let id: ConversationID?
-    do {
-      id = try await write { connection in
-        guard let id = try self.freeID(for: archive.conversation, on: connection) else { return nil }
-        self.restorations.begin(id, of: user)
-        begun.withLock { $0 = id }
-        try self.insert(archive, as: id, on: connection)
-        return id
+    var tries = 1
+    var place = try await begin(archive)
+    // What an interrupted import left, or an erasure has not removed yet, holds the id. Another id would make a second
+    // conversation of it once that is gone.
+    while case .hidden(let id) = place {
+      guard tries < Limits.restoreTries else {
+        throw ConversationError(.conflict, "The conversation is still being erased; import it again later.")
       }
-    } catch {
-      if let id = begun.withLock({ $0 }) { await abandon(id) }
-      throw error
+      tries += 1
+      await removeHidden(id)
+      place = try await begin(archive)
     }
-    guard let id else { return nil }
+    guard case .free(let id) = place else { return nil }
     let restoration = Restoration(id: id, archive: archive, principal: principal)
     do {
       var rest = archive.branches[...]
@@ -59,23 +56,54 @@ extension SQLStore {
     return restoration
   }
 
-  /// The id that a conversation gets; nil if the user has it already.
-  private func freeID(
-    for conversation: Conversation, on connection: Driver.Connection
-  ) throws -> ConversationID? {
-    func owner(_ id: ConversationID) throws -> UserID? {
+  /// Where a conversation comes to stand.
+  private enum Place {
+    /// Nowhere else: under this id.
+    case free(ConversationID)
+    /// The user has it already.
+    case there
+    /// It was the user's under this id, and is being removed.
+    case hidden(ConversationID)
+  }
+
+  /// Makes the conversation's row, hidden, if there is a place for it.
+  private func begin(_ archive: ArchivedConversation) async throws(ConversationError) -> Place {
+    // Known even if the commit fails: what it left must not count as being taken in.
+    let begun = Mutex<ConversationID?>(nil)
+    do {
+      return try await write { connection in
+        let place = try self.place(of: archive.conversation, on: connection)
+        guard case .free(let id) = place else { return place }
+        self.restorations.begin(id, of: archive.conversation.userID)
+        begun.withLock { $0 = id }
+        try self.insert(archive, as: id, on: connection)
+        return place
+      }
+    } catch {
+      if let id = begun.withLock({ $0 }) { await abandon(id) }
+      throw error
+    }
+  }
+
+  /// Both of its ids count, so that what once came under the second does not come again under the first.
+  private func place(of conversation: Conversation, on connection: Driver.Connection) throws -> Place {
+    let ids = [conversation.id, .derived(from: conversation.id, in: conversation.userID)]
+    let owners: [UserID?] = try ids.map { id in
       try connection.first(ArchiveStatements.owner, [.id(id)]) { try $0.id(0) }
     }
-    let derived: ConversationID = .derived(from: conversation.id, in: conversation.userID)
-    for id in [conversation.id, derived] {
-      guard let owner = try owner(id) else { return id }
-      guard owner == conversation.userID else { continue }
+    var hidden: ConversationID?
+    for (id, owner) in zip(ids, owners) where owner == conversation.userID {
       guard !restorations.contains(id) else {
         throw ConversationError(.conflict, "The conversation is being imported by another request.")
       }
-      if try find(.id(id), on: connection) != nil { return nil }
+      if try find(.id(id), on: connection) != nil { return .there }
+      hidden = hidden ?? id
     }
-    throw ConversationError(.conflict, "The conversation is still being erased; import it again later.")
+    if let hidden { return .hidden(hidden) }
+    guard let free = zip(ids, owners).first(where: { $0.1 == nil }) else {
+      throw ConversationError(.conflict, "Both ids that the conversation could have are taken.")
+    }
+    return .free(free.0)
   }
 
   private func insert(

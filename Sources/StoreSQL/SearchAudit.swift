@@ -17,6 +17,9 @@ extension SQLStore {
     guard try await read({ try $0.first(SearchStatements.state, [], SearchState.init) }) != nil else {
       return report(Finding(.searchIndex, subject: "the search index", fault: "has no state"))
     }
+    guard try await read({ try $0.first(SearchAuditStatements.heads, []) { try $0.integer(0) } }) == 2 else {
+      return report(Finding(.searchIndex, subject: "the search index", fault: "has lost its head"))
+    }
     var last = UserID(high: 0, low: 0)
     while true {
       let start = last
@@ -68,6 +71,9 @@ private enum SearchAuditStatements {
   static let allUsers = SQLStatement("SELECT DISTINCT user_id FROM pam_conversations")
   static let nextWord = SQLStatement("SELECT term FROM pam_search_words WHERE term >= $1 ORDER BY term LIMIT 1")
   static let words = SQLStatement("SELECT term, doc FROM pam_search_words WHERE term >= $1 AND term < $2")
+  static let finds = SQLStatement("SELECT 1 FROM pam_search WHERE pam_search MATCH $1 AND rowid = $2")
+  /// The sums of the index and its list of parts, without which FTS5 reads some of it, and writes nothing.
+  static let heads = SQLStatement("SELECT count(*) FROM pam_search_data WHERE id IN (1, 10)")
   static let texts = SQLStatement(
     """
     SELECT m.rowid, m.conversation_id, m.branch, m.position, m.content
@@ -100,12 +106,30 @@ private struct SearchAudit {
 
   mutating func run<Connection: SQLConnection>(on connection: Connection) throws -> [Finding] {
     guard let state = try connection.first(SearchStatements.state, [], SearchState.init) else { return [] }
+    var (last, words, samples): (UInt64?, Int, [(word: String, row: Int)]) = (nil, 0, [])
     try connection.forEachRow(
       SearchAuditStatements.words,
       [.text(String(decoding: terms.owner, as: UTF8.self)), .text(SearchTerms.end(ofOwner: terms.owner))]
     ) { row in
       let hash = try row.withText(0) { Self.hash($0) }
-      indexed[try row.integer(1), default: Sum()].add(hash)
+      let id = try row.integer(1)
+      indexed[id, default: Sum()].add(hash)
+      if hash != last {
+        last = hash
+        words += 1
+        // More than one of each page of the index.
+        if words % 32 == 1 { samples.append((word: try row.text(0), row: id)) }
+      }
+    }
+    // The scan goes from page to page; a search looks the page up.
+    for sample in samples {
+      let found = try connection.first(
+        SearchAuditStatements.finds, [.text("\"\(sample.word)\""), .integer(sample.row)]
+      ) { _ in true }
+      guard found == nil else { continue }
+      findings.append(
+        Finding(.searchIndex, subject: "the search index of user \(user)", fault: "does not find words that are in it"))
+      break
     }
     try connection.forEachRow(SearchAuditStatements.texts, [.id(user)]) { row in
       let id = try row.integer(0)

@@ -161,6 +161,9 @@ public final class SQLiteConnection: SQLConnection {
     return rows
   }
 
+  /// What SQLite finds wrong with the file; empty when all is well.
+  func integrityFaults() throws -> [String] { try pragmaRows("integrity_check(100)").filter { $0 != "ok" } }
+
   public func atEnd(_ row: LateRow) {
     late.append(row)
     lateBytes += row.bytes

@@ -186,11 +186,35 @@ public final class SQLiteDriver: SQLDriver {
   /// Lets SQLite check its file: pages, indexes against tables, constraints. Empty when all is well.
   public func integrityFaults() async throws -> [String] {
     do {
-      return try await read { connection in
-        try connection.pragmaRows("integrity_check(100)").filter { $0 != "ok" }
-      }
+      return try await read { try $0.integrityFaults() }
     } catch SQLFailure.malformed(let detail) {
       return [detail]
+    }
+  }
+
+  /// Makes all indexes anew, if the file is sound then.
+  ///
+  /// - Returns: What is damaged besides; nil if nothing is. The file is as it was then, and the driver of no more use.
+  public func reindex() async throws -> String? {
+    let found = Mutex<String?>(nil)
+    do {
+      try await write { connection in
+        do {
+          try connection.script("REINDEX")
+          let fault = try connection.integrityFaults().first
+          found.withLock { $0 = fault }
+        } catch SQLFailure.malformed(let detail), SQLFailure.statement(let detail) {
+          found.withLock { $0 = detail }
+        }
+        guard let fault = found.withLock({ $0 }) else { return }
+        // All of it: what a savepoint gives back is committed, as pages that say what they said before.
+        connection.rollback()
+        throw SQLFailure.malformed(detail: fault)
+      }
+      return nil
+    } catch {
+      guard let fault = found.withLock({ $0 }) else { throw error }
+      return fault
     }
   }
 }

@@ -37,16 +37,14 @@ struct SpoolFile: Sendable {
     }
   }
 
-  /// Makes damaged indexes anew: records could be handed to the store, but never be taken out.
+  /// Makes damaged indexes anew: records could be handed to the store, but never be taken out. If more is damaged the file stays
+  /// as it is, for a person.
   ///
   /// - Throws: `SQLFailure.malformed` if more is damaged than that. A record that does not match its checksum is none of
   ///   this: it becomes a dead letter.
   private static func mend(_ driver: SQLiteDriver) async throws {
     guard try await !driver.integrityFaults().isEmpty else { return }
-    do { try await driver.write { try $0.script("REINDEX") } } catch SQLFailure.statement(let detail) {
-      throw SQLFailure.malformed(detail: detail)
-    }
-    if let fault = try await driver.integrityFaults().first { throw SQLFailure.malformed(detail: fault) }
+    if let fault = try await driver.reindex() { throw SQLFailure.malformed(detail: fault) }
   }
 
   /// Without this the file itself may be missing after a power cut, however well it was synced.

@@ -1,7 +1,9 @@
 import Glibc
 
-/// A file that is there whole or not at all: written beside its place, and moved there at the end. Or standard output.
+/// A file that is there whole or not at all: written beside its place, and moved there at the end. Standard output, a pipe or a
+/// device is written as it is.
 final class OutputFile {
+  /// Nil for what is written as it is.
   private let path: String?
   private let replaces: Bool
   private let temporary: String
@@ -9,23 +11,37 @@ final class OutputFile {
   private(set) var bytes = 0
 
   /// - Parameters:
-  ///   - path: Nil for standard output.
+  ///   - named: Nil for standard output.
   ///   - replaces: Whether it takes the place of a file that is there.
   /// - Throws: `CommandFailure` if it cannot be made.
-  init(_ path: String?, replaces: Bool = true) throws {
-    (self.path, self.replaces) = (path, replaces)
-    guard let path else {
-      (temporary, descriptor) = ("", STDOUT_FILENO)
+  init(_ named: String?, replaces: Bool = true) throws {
+    self.replaces = replaces
+    guard let named else {
+      (self.path, temporary, descriptor) = (nil, "", STDOUT_FILENO)
       return
     }
+    var facts = stat()
+    if replaces, stat(named, &facts) == 0, facts.st_mode & S_IFMT != S_IFREG {
+      (path, temporary) = (nil, "")
+      descriptor = open(named, O_WRONLY | O_CLOEXEC)
+      guard descriptor >= 0 else { throw Self.cannotMake(named) }
+      return
+    }
+    let path = Self.followed(named)
+    self.path = path
     // A name that nothing else has, also after a crash, and short: the file's own may be as long as names can be.
     temporary = Self.directory(of: path) + "/.parley-\(String(UInt64.random(in: .min ... .max), radix: 16)).part"
     // Said before anything is read; `close` makes sure.
     guard replaces || access(path, F_OK) != 0 else { throw Self.taken(path) }
     descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else {
-      throw CommandFailure(.cannotCreate, "Cannot make \(path): \(String(cString: strerror(errno))).")
-    }
+    guard descriptor >= 0 else { throw Self.cannotMake(path) }
+  }
+
+  /// The file that a link stands for: it is replaced, not the link.
+  private static func followed(_ path: String) -> String {
+    guard let resolved = realpath(path, nil) else { return path }
+    defer { free(resolved) }
+    return String(cString: resolved)
   }
 
   func write(_ bytes: [UInt8]) throws {
@@ -82,11 +98,15 @@ final class OutputFile {
     return end == path.startIndex ? "/" : String(path[..<end])
   }
 
+  private static func cannotMake(_ path: String) -> CommandFailure {
+    CommandFailure(.cannotCreate, "Cannot make \(path): \(String(cString: strerror(errno))).")
+  }
+
   private static func taken(_ path: String) -> CommandFailure {
     CommandFailure(.cannotCreate, "Another name, please: there is a file \(path) already.")
   }
 
   private func failure() -> CommandFailure {
-    CommandFailure(.inputOutput, "Cannot write \(path ?? "standard output"): \(String(cString: strerror(errno))).")
+    CommandFailure(.inputOutput, "Cannot write \(path ?? "the output"): \(String(cString: strerror(errno))).")
   }
 }

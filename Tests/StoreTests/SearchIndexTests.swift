@@ -251,6 +251,7 @@ import Testing
   /// Each but the first two leaves an index that FTS5 refuses to open.
   @Test(arguments: [
     "DELETE FROM pam_search_state", "DELETE FROM pam_search_idx", "DELETE FROM pam_search_data WHERE id = 10",
+    "DELETE FROM pam_search_data WHERE id = 1",
     "UPDATE pam_search_data SET block = x'ffffffffffffffff' WHERE id = 10", "DELETE FROM pam_search_data",
     "DELETE FROM pam_search_config", "UPDATE pam_search_config SET v = 99 WHERE k = 'version'",
     "DROP TABLE pam_search_idx", "DROP TABLE pam_search_data", "DROP TABLE pam_search_config",

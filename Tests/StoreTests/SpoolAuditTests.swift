@@ -113,6 +113,44 @@ import Testing
     }
   }
 
+  /// Indexes are made anew only if that makes the file sound.
+  @Test func `a spool that is refused is left as it was`() async throws {
+    try await withDirectory { directory in
+      try await withSpool(isTended: false, in: directory) { bench in
+        let conversation = try await bench.spool.opened(newUser())
+        bench.faults.fail(.before)
+        for number in 1...120 {
+          _ = try await bench.say(
+            "\(number) \(String(repeating: "word ", count: 60))", in: conversation, client: "c\(number)")
+        }
+      }
+      let path = directory + "/spool.sqlite"
+      let good = try Data(contentsOf: URL(filePath: path))
+      // What an index has of a client id, which the record itself has somewhere else.
+      let names = good.indices.filter { good[$0...].starts(with: Data("c117".utf8)) }
+      var dice = SeededGenerator(seed: 9)
+      var (refused, mended) = (0, 0)
+      for round in 0..<80 {
+        var damaged = good
+        damaged[names[round % names.count]] ^= 1
+        if !round.isMultiple(of: 4) {
+          let place = Int.random(in: 100..<good.count, using: &dice)
+          damaged[place] ^= 1 << UInt8.random(in: 0..<8, using: &dice)
+        }
+        for side in ["-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + side) }
+        try damaged.write(to: URL(filePath: path))
+        do {
+          try await SpoolFile(path: path).driver.close()
+          mended += 1
+        } catch {
+          refused += 1
+          #expect(try Data(contentsOf: URL(filePath: path)) == damaged, "round \(round): \(error)")
+        }
+      }
+      #expect(refused > 0 && mended > 0, "\(refused) refused, \(mended) mended")
+    }
+  }
+
   /// Changes one letter of a client id where its index has it, and nowhere else.
   private func flipIndex(of path: String, at clientID: String) async throws {
     let driver = try SQLiteDriver(path: path)
