@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
+import socket
 import subprocess
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -217,9 +221,115 @@ def test_a_kill_in_the_middle_of_an_import_leaves_nothing_half(own_server: Serve
     with Native(own_server, own_server.token(user)) as native:
         for conversation in native.ask("GET", "/v1/conversations").json["data"]:
             assert conversation["message_count"] == 2_000
-        poll(lambda: take_in(native, file)["imported"]["conversations"] >= 0
-             and export(native, "/v1/export") == file, ANSWER_SECONDS, "the whole import")
+        # At once, while the server still removes what the kill has left: that holds the ids.
+        take_in(native, file)
+        assert export(native, "/v1/export") == file
+        assert take_in(native, file)["imported"] == {"conversations": 0, "messages": 0}
+        assert export(native, "/v1/export") == file
     assert own_server.check()[0] == 0
+
+
+def test_an_import_waits_for_the_erasure_of_what_it_brings(own_server: Server) -> None:
+    """Under another id the conversation would come a second time with the next import."""
+    token = own_server.token(new_user())
+    with Native(own_server, token) as native:
+        conversation = native.ask("POST", "/v1/conversations", {"session_id": "trip"}).json["conversation"]["id"]
+        native.append_all(conversation, ["word " * 60] * 6_000)
+        path = f"/v1/conversations/{conversation}/export"
+        file = export(native, path)
+        erasing = threading.Thread(target=native.ask, args=("DELETE", f"/v1/conversations/{conversation}"))
+        with Native(own_server, token) as other:
+            erasing.start()
+            poll(lambda: other.ask("GET", f"/v1/conversations/{conversation}").status == 404, ANSWER_SECONDS, "the erasure")
+            take_in(other, file)
+            erasing.join()
+            take_in(other, file)
+            assert [shown["id"] for shown in other.ask("GET", "/v1/conversations").json["data"]] == [conversation]
+            assert export(other, path) == file
+    assert own_server.check()[0] == 0
+
+
+def test_one_user_holds_up_nobody_elses_files(own_server: Server) -> None:
+    """Uploads that hardly move, and exports that nobody reads, are bounded for each user."""
+    greedy = own_server.token(new_user())
+    with Native(own_server, greedy) as native:
+        long = native.ask("POST", "/v1/conversations", {}).json["conversation"]["id"]
+        for _ in range(20):
+            native.append_all(long, ["a long message " * 3_000] * 20)
+    with contextlib.ExitStack() as held:
+        def send(head: str) -> socket.socket:
+            made = held.enter_context(socket.create_connection(("127.0.0.1", own_server.port)))
+            made.sendall(f"{head}\r\nHost: x\r\nAuthorization: Bearer {greedy}\r\n".encode())
+            return made
+
+        for _ in range(2):
+            send("POST /v1/import HTTP/1.1").sendall(b"Content-Length: 50000000\r\n\r\n{")
+        for _ in range(4):
+            send(f"GET /v1/conversations/{long}/export HTTP/1.1").sendall(b"\r\n")
+        time.sleep(0.5)
+        with Native(own_server, greedy) as native:
+            for refused in (native.ask("POST", "/v1/import", b"{}"), native.ask("GET", "/v1/export")):
+                assert refused.status == 503 and "your" in refused.json["detail"]
+        with Native(own_server, own_server.token(new_user())) as native:
+            conversation = tree(native)
+            file = export(native, f"/v1/conversations/{conversation}/export")
+            assert take_in(native, file)["imported"]["conversations"] == 0
+
+
+def test_a_user_who_is_erased_during_an_import_costs_the_others_of_the_file_nothing(own_server: Server) -> None:
+    first, second = new_user(), new_user()
+    for user, count in ((first, 30), (second, 3)):
+        with Native(own_server, own_server.token(user)) as native:
+            for number in range(count):
+                opened = native.ask("POST", "/v1/conversations", {"session_id": f"s{number}"})
+                native.append_all(opened.json["conversation"]["id"], ["word " * 60] * 300)
+    with Native(own_server, own_server.service_key) as operator, Native(own_server, own_server.service_key) as other:
+        file = b"".join(export(operator, f"/v1/export?user_id={user}") for user in (first, second))
+        header, *records = file.splitlines(keepends=True)
+        file = header + b"".join(record for record in records if record != header)
+        for user in (first, second):
+            poll(lambda user=user: operator.ask("DELETE", f"/v1/users/{user}").json["state"] == "complete",
+                 ANSWER_SECONDS, "the erasure")
+        reports: list[dict[str, Any]] = []
+        importing = threading.Thread(target=lambda: reports.append(take_in(operator, file)))
+        importing.start()
+        poll(lambda: len(other.ask("GET", f"/v1/conversations?user_id={first}").json["data"]) >= 1, ANSWER_SECONDS, "the first")
+        other.ask("DELETE", f"/v1/users/{first}")
+        importing.join()
+        report = reports[0]
+        assert 3 <= report["imported"]["conversations"] < 33
+        assert any("erased" in skipped["why"] for skipped in report["skipped"])
+        assert len(other.ask("GET", f"/v1/conversations?user_id={second}").json["data"]) == 3
+        poll(lambda: other.ask("DELETE", f"/v1/users/{first}").json["state"] == "complete", ANSWER_SECONDS, "the erasure")
+        assert other.ask("GET", f"/v1/conversations?user_id={first}").json["data"] == []
+    assert own_server.check()[0] == 0
+
+
+def test_an_export_replaces_files_only(own_server: Server, tmp_path: Path) -> None:
+    with Native(own_server, own_server.token(new_user())) as native:
+        conversation = tree(native)
+        file = export(native, f"/v1/conversations/{conversation}/export")
+    place = {"PARLEY_LISTEN": f"127.0.0.1:{own_server.port}"}
+
+    def run(output: Path) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [binary(), "export", conversation, "--output", str(output), "--data", str(own_server.data)],
+            env=environment() | place, capture_output=True, timeout=COMMAND_SECONDS, check=False)
+
+    pipe, real, link = tmp_path / "pipe", tmp_path / "real", tmp_path / "link"
+    os.mkfifo(pipe)
+    read: list[bytes] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
+    reader.start()
+    assert run(pipe).returncode == 0
+    reader.join()
+    assert read == [file] and pipe.is_fifo()
+    real.write_text("old")
+    link.symlink_to(real)
+    assert run(link).returncode == 0 and link.is_symlink() and real.read_bytes() == file
+    full = run(Path("/dev/full"))
+    assert full.returncode == 74 and b"No space left" in full.stderr and Path("/dev/full").is_char_device()
+    assert run(tmp_path).returncode == 73 and run(tmp_path / "nowhere" / "file").returncode == 73
 
 
 def test_a_long_export_costs_no_memory_while_others_write(own_server: Server) -> None:
