@@ -351,7 +351,7 @@ extension OpenAPI {
         "body_bytes", "content_bytes", "object_bytes", "object_depth", "title_characters", "session_id_characters",
         "client_id_characters", "intent_characters", "filter_characters", "search_characters",
         "cursor_characters", "head_bytes", "head_field_bytes", "head_fields", "page_min", "page_max", "page_default", "append_messages", "fork_depth",
-        "frame_bytes", "import_bytes"
+        "frame_bytes", "import_bytes", "import_record_bytes", "imports_of_a_user", "exports_of_a_user"
       ],
       "properties": {
         "body_bytes": \(described(count, "A request's body.")),
@@ -374,7 +374,10 @@ extension OpenAPI {
         "append_messages": \(described(count, "Messages in one request.")),
         "fork_depth": \(described(count, "Forks between a branch and the trunk.")),
         "frame_bytes": \(described(count, "One WebSocket frame.")),
-        "import_bytes": \(described(count, "One file that is imported."))
+        "import_bytes": \(described(count, "One file that is imported.")),
+        "import_record_bytes": \(described(count, "One record of it; of another system, one conversation.")),
+        "imports_of_a_user": \(described(count, "At one time.")),
+        "exports_of_a_user": \(described(count, "At one time."))
       }
     }
     """

@@ -82,7 +82,11 @@ public enum ArchiveRecord: Sendable {
   private static func reading<Value>(
     _ name: String, _ json: JSONValue, _ read: (ReplyObject) throws(ConversationError) -> Value
   ) throws(ConversationError) -> Value {
-    guard json.depth <= Limits.objectDepth + 3 else {
+    // The metadata of an earlier text stand in an object, in a list.
+    let isTooDeep = json.object?.members.contains { member in
+      member.value.depth > Limits.objectDepth + (member.key == "revisions" ? 2 : 0)
+    }
+    guard isTooDeep != true else {
       throw ConversationError(.invalid, "The \(name) is nested deeper than \(Limits.objectDepth) levels.")
     }
     do { return try read(try ReplyObject(json, name)) } catch {

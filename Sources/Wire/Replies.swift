@@ -284,6 +284,9 @@ extension JSONWriter {
     field("fork_depth", Limits.forkDepth)
     field("frame_bytes", Limits.frameBytes)
     field("import_bytes", Limits.importBytes)
+    field("import_record_bytes", Limits.recordBytes)
+    field("imports_of_a_user", Limits.uploadsOfOne)
+    field("exports_of_a_user", Limits.exportsOfOne)
     endObject()
   }
 

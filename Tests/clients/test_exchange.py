@@ -249,6 +249,21 @@ def test_an_import_waits_for_the_erasure_of_what_it_brings(own_server: Server) -
     assert own_server.check()[0] == 0
 
 
+@pytest.mark.parametrize(("levels", "taken"), [(32, 1), (33, 0)])
+def test_an_import_holds_objects_to_the_bounds_of_the_door(server: Server, levels: int, taken: int) -> None:
+    nested: dict[str, Any] = {}
+    for _ in range(levels - 1):
+        nested = {"a": nested}
+    with Native(server, server.token(new_user())) as native:
+        opened = native.ask("POST", "/v1/conversations", {"context": nested})
+        assert (opened.status == 201) == bool(taken)
+        document = json.loads(export(native, f"/v1/conversations/{tree(native)}/export"))
+    document["conversation"]["context"] = nested
+    with Native(server, server.token(new_user())) as native:
+        report = take_in(native, json.dumps(document).encode())
+        assert report["imported"]["conversations"] == taken, report
+
+
 def test_one_user_holds_up_nobody_elses_files(own_server: Server) -> None:
     """Uploads that hardly move, and exports that nobody reads, are bounded for each user."""
     greedy = own_server.token(new_user())
