@@ -73,7 +73,7 @@ struct CommandFailure: Error {
       let cause = error.underlying.flatMap { CommandFailure($0)?.message }
       let code: Code =
         switch error.code {
-        case .conflict: .badData
+        case .conflict, .invalid, .tooLarge, .notFound, .gone: .badData
         case .unauthenticated, .forbidden: .configuration
         case .unavailable: error.underlying.flatMap { CommandFailure($0)?.code } ?? .unavailable
         default: .inputOutput
