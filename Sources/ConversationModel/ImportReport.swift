@@ -8,16 +8,23 @@ public struct ImportReport: Hashable, Sendable {
   public private(set) var skipped: [SkippedPiece]
   /// All that was not taken.
   public private(set) var skippedCount: Int
+  /// Of these the conversations that were here before: nothing is missing of them.
+  public private(set) var presentCount: Int
 
-  public init(conversations: Int = 0, messages: Int = 0, skipped: [SkippedPiece] = [], skippedCount: Int = 0) {
+  public init(
+    conversations: Int = 0, messages: Int = 0, skipped: [SkippedPiece] = [], skippedCount: Int = 0,
+    presentCount: Int = 0
+  ) {
     self.conversations = conversations
     self.messages = messages
     self.skipped = skipped
     self.skippedCount = skippedCount
+    self.presentCount = presentCount
   }
 
   public mutating func skip(_ piece: SkippedPiece) {
     skippedCount += 1
+    if piece.isPresent { presentCount += 1 }
     if skipped.count < Limits.reportedSkips { skipped.append(piece) }
   }
 }
@@ -28,6 +35,12 @@ public struct SkippedPiece: Hashable, Sendable {
   public var place: String
   /// A sentence for a person.
   public var why: String
+
+  /// A conversation that was here before.
+  public static func present(at place: String) -> SkippedPiece {
+    SkippedPiece(place: place, why: "It is here already.")
+  }
+  public var isPresent: Bool { self == .present(at: place) }
 
   public init(place: String, why: String) {
     self.place = place

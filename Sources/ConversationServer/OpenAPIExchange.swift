@@ -78,7 +78,7 @@ extension OpenAPI {
 
   static let exchangeSchemas = """
     "ImportReport": {
-      "type": "object", "required": ["imported", "skipped", "skipped_count"],
+      "type": "object", "required": ["imported", "skipped", "skipped_count", "already_there"],
       "properties": {
         "imported": {
           "type": "object", "required": ["conversations", "messages"],
@@ -91,7 +91,8 @@ extension OpenAPI {
             "properties": {"where": {"type": "string"}, "why": {"type": "string"}}
           }
         },
-        "skipped_count": \(described(count, "All that was not taken; the list ends earlier."))
+        "skipped_count": \(described(count, "All that was not taken; the list ends earlier.")),
+        "already_there": \(described(count, "Of these the conversations that were here before."))
       }
     }
     """

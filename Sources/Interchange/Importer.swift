@@ -80,7 +80,7 @@ public struct Importer: Sendable {
       if let restoration = try await store.beginRestoring(archive, as: principal) {
         return Current(restoration: restoration, place: place)
       }
-      report.skip(SkippedPiece(place: place, why: "It is here already."))
+      report.skip(.present(at: place))
     } catch {
       try error.requireSkippable()
       report.skip(SkippedPiece(place: place, why: error.message))

@@ -244,6 +244,7 @@ extension JSONWriter {
       writer.endObject()
     }
     field("skipped_count", report.skippedCount)
+    field("already_there", report.presentCount)
     endObject()
   }
 

@@ -63,7 +63,8 @@ public struct Reply: Sendable {
       conversations: try imported.count("conversations"), messages: try imported.count("messages"),
       skipped: try fields.list("skipped", of: "piece") { piece throws(ConversationError) in
         SkippedPiece(place: try piece.string("where"), why: try piece.string("why"))
-      }, skippedCount: try fields.count("skipped_count"))
+      }, skippedCount: try fields.count("skipped_count"),
+      presentCount: try fields.count("already_there"))
   }
 
   // MARK: Lists

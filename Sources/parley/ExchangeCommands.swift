@@ -105,16 +105,15 @@ struct Import: AsyncParsableCommand {
     let report = try await remote.importFile(
       descriptor, format: format, of: user.flatMap { UserID($0) }, as: .service)
     print("imported \(report.conversations) conversations, \(report.messages) messages")
-    for piece in report.skipped {
+    if report.presentCount > 0 { print("\(report.presentCount) conversations were here already") }
+    for piece in report.skipped where !piece.isPresent {
       // Places may hold ids of the file's own making.
       printToStandardError("not taken: \(shownLine(piece.place)): \(shownLine(piece.why))")
     }
-    if report.skippedCount > report.skipped.count {
-      printToStandardError("not taken: \(report.skippedCount - report.skipped.count) more")
-    }
-    guard report.skippedCount == 0 else {
-      throw CommandFailure(.finding, "\(report.skippedCount) things were not taken.")
-    }
+    let missing = report.skippedCount - report.presentCount
+    let unnamed = missing - report.skipped.count { !$0.isPresent }
+    if unnamed > 0 { printToStandardError("not taken: \(unnamed) more") }
+    guard missing == 0 else { throw CommandFailure(.finding, "\(missing) things were not taken.") }
   }
 
   private func shownLine(_ text: String) -> String {
