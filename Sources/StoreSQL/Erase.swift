@@ -112,8 +112,10 @@ extension SQLStore {
 
   /// Removes a chunk; returns whether nothing but the conversation's row is left.
   private func eraseStep(_ id: ConversationID, on connection: Driver.Connection) throws -> Bool {
-    // It went meanwhile, and another of the same id is being taken in.
-    guard !restorations.contains(id) else { return true }
+    // It may have gone meanwhile, and another of the same id is here, or is being taken in.
+    guard !restorations.contains(id), try connection.first(Statements.isErasing, [.id(id)], { _ in true }) != nil else {
+      return true
+    }
     let values: [SQLValue] = [.id(id), .integer(Limits.eraseRows)]
     if try connection.execute(Statements.eraseRevisions, values) > 0 { return false }
     let rows = try takeOutWords(of: id, on: connection)
