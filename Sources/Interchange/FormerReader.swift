@@ -2,7 +2,8 @@ import ConversationModel
 import StrictJSON
 
 /// Reads the former system's two tables, their rows in any order. Rows are found and looked at in a first pass, which keeps
-/// some fifty bytes for each, and read again in their order.
+/// some fifty bytes for each, and read again in their order. A message may stand anywhere: of a file that is not read to its
+/// end nothing is handed out, as any conversation may have more messages, and could not get them later.
 struct FormerReader: ArchiveReader {
   /// A message.
   private struct Row {
@@ -31,6 +32,8 @@ struct FormerReader: ArchiveReader {
   private let owner: UserID?
   private var queue = PieceQueue()
   private var phase = Phase.index
+  /// Whether every row was found.
+  private var isWhole = true
   private var numbers: [ConversationID: Int32] = [:]
   /// By number; nil for one that messages name, and that is not in the file.
   private var entries: [Entry?] = []
@@ -71,11 +74,15 @@ extension FormerReader {
           try queue.skip(name, error)
         }
       case .skipped(let piece): queue.push(.skipped(piece))
-      case nil: sort()
+      case .missing(let piece):
+        queue.push(.skipped(piece))
+        isWhole = false
+      case nil: endIndex()
       }
     } catch {
       try queue.skip("the file", error)
-      sort()
+      isWhole = false
+      endIndex()
     }
   }
 
@@ -128,9 +135,15 @@ extension FormerReader {
     return entries.count - 1
   }
 
-  /// Ends the first pass.
-  private mutating func sort() {
+  private mutating func endIndex() {
     numbers = [:]
+    guard isWhole else {
+      let count = entries.count { $0 != nil }
+      let why = "Messages of any conversation may be in what cannot be read: none of \(count) is taken."
+      if count > 0 { queue.skip("the file", why) }
+      phase = .end
+      return
+    }
     rows.sort { ($0.conversation, $0.time, $0.id) < ($1.conversation, $1.time, $1.id) }
     for (index, entry) in entries.enumerated() {
       guard let entry, let user = entry.user ?? owner else { continue }

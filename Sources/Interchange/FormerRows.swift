@@ -19,7 +19,10 @@ enum FormerTable: String, Sendable {
 enum FormerFinding {
   /// - Parameter number: Among the rows of its table.
   case row(FormerTable, number: Int, FormerPlace)
+  /// A part without messages.
   case skipped(SkippedPiece)
+  /// A part that cannot be read or is cut off, and may hold messages of any conversation.
+  case missing(SkippedPiece)
 }
 
 /// Where a row stands. A file to import fits into 32 bits.

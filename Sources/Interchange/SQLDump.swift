@@ -3,7 +3,8 @@ import StrictJSON
 
 /// Finds the rows of the former tables in a plain dump that `pg_dump` made: in its COPY blocks, or, with `--inserts`,
 /// `--column-inserts` or `--rows-per-insert`, in its INSERT statements. All other statements are passed over. A broken one is
-/// reported, and the search goes on at the next line that begins such a statement.
+/// reported, and the search goes on at the next line that begins such a statement. What `pg_dump` made ends with a comment that
+/// says so; without it the dump is cut off.
 struct SQLDump: FormerRows {
   /// How the rows of a statement are written.
   private struct Shape: Hashable {
@@ -37,6 +38,9 @@ struct SQLDump: FormerRows {
   private var counts: [FormerTable: Int] = [:]
   /// Where the statement or the row begins that is being read.
   private var begin = 0
+  /// Whether that statement may give messages.
+  private var mayHoldMessages = true
+  private var isEndSeen = false
   /// Bytes that were read again behind faults.
   private var readAgain = 0
 
@@ -49,33 +53,42 @@ struct SQLDump: FormerRows {
     while true {
       do throws(ConversationError) {
         switch state {
-        case .statement: try readStatement()
+        case .statement: if let piece = try readStatement() { return piece }
         case .values(let table, let shape, let isFirst):
           if let row = try readValues(table, shape, isFirst) { return row }
         case .lines(let table, let shape):
           if let row = try readLine(table, shape) { return row }
-        case .end: return nil
+        case .end: return cut()
         }
       } catch {
         guard error.code == .invalid else { throw error }
         let place = "byte \(begin)"
-        try recover()
-        if case .end = state { return .skipped(SkippedPiece(place: place, why: Self.givenUp(error.message))) }
-        return .skipped(SkippedPiece(place: place, why: error.message))
+        let hasMore = try recover()
+        let why = error.message + (hasMore ? "" : " The rest of the file is left out.")
+        let piece = SkippedPiece(place: place, why: why)
+        return mayHoldMessages || !hasMore ? .missing(piece) : .skipped(piece)
       }
     }
   }
 
-  private static func givenUp(_ why: String) -> String { why + " The rest of the file is left out." }
+  /// What is to be said of the end of the file, once.
+  private mutating func cut() -> FormerFinding? {
+    guard !isEndSeen, !lexer.openDumps.isEmpty else { return nil }
+    isEndSeen = true
+    let why = "The dump is cut off: the comment that it is complete, with which pg_dump ends, is missing."
+    return .missing(SkippedPiece(place: "byte \(file.size)", why: why))
+  }
 
   /// Goes to the next line, behind the one that the broken statement or row begins in, that begins a statement with rows. The
   /// fault may have been noticed at the end of the file only; bytes are read again until they are four times the file, so
   /// that no file keeps a reader busy for long.
-  private mutating func recover() throws(ConversationError) {
+  ///
+  /// - Returns: Whether there is more to read.
+  private mutating func recover() throws(ConversationError) -> Bool {
     readAgain += lexer.cursor.offset - begin
     guard readAgain <= 4 * file.size else {
-      state = .end
-      return
+      (state, isEndSeen) = (.end, true)
+      return false
     }
     state = .statement
     lexer.cursor.seek(to: begin)
@@ -87,9 +100,10 @@ struct SQLDump: FormerRows {
         head.append(byte)
         lexer.cursor.advance()
       }
-      if head.isEmpty, try lexer.cursor.peek() == nil { return }
-      if head.starts(with: "COPY ".utf8) || head.starts(with: "INSERT INTO ".utf8) {
-        return lexer.cursor.seek(to: offset)
+      if head.isEmpty, try lexer.cursor.peek() == nil { return false }
+      if ["COPY ", "INSERT INTO ", "-- Postgre"].contains(where: { head.starts(with: $0.utf8) }) {
+        lexer.cursor.seek(to: offset)
+        return true
       }
     }
   }
@@ -98,8 +112,9 @@ struct SQLDump: FormerRows {
 // MARK: Statements
 
 extension SQLDump {
-  private mutating func readStatement() throws(ConversationError) {
+  private mutating func readStatement() throws(ConversationError) -> FormerFinding? {
     begin = lexer.cursor.offset
+    mayHoldMessages = true
     let token = try lexer.next()
     begin = lexer.start
     switch token {
@@ -109,11 +124,13 @@ extension SQLDump {
     case .mark("\\"): try lexer.skipLine()
     case .word("insert"): try readInsert()
     case .word("copy"): try readCopy()
-    case .word("create"): try readCreate()
-    case .word("set"): try readSetting()
-    case .word: try passOver()
+    case .word(let word):
+      mayHoldMessages = false
+      if word == "set" { return try readSetting() }
+      if word == "create" { try readCreate() } else { try passOver() }
     default: throw lexer.fault("a statement is expected")
     }
+    return nil
   }
 
   /// Goes past the end of a statement. A function's body may be a block of statements.
@@ -169,7 +186,9 @@ extension SQLDump {
 
   private mutating func readInsert() throws(ConversationError) {
     try expect("into")
-    guard let table = try readTable() else { return try passOver() }
+    let found = try readTable()
+    mayHoldMessages = found == .messages
+    guard let table = found else { return try passOver() }
     let columns = try readColumns()
     switch try lexer.next() {
     case .word("values"): break
@@ -182,7 +201,9 @@ extension SQLDump {
   }
 
   private mutating func readCopy() throws(ConversationError) {
-    guard let table = try readTable() else { return try readOtherCopy() }
+    let found = try readTable()
+    mayHoldMessages = found == .messages
+    guard let table = found else { return try readOtherCopy() }
     let columns = try readColumns()
     try expect("from")
     try expect("stdin")
@@ -256,24 +277,24 @@ extension SQLDump {
   }
 
   /// Looks for the two settings that change how strings are read.
-  private mutating func readSetting() throws(ConversationError) {
+  private mutating func readSetting() throws(ConversationError) -> FormerFinding? {
     let name = try lexer.next()
-    guard name == .word("standard_conforming_strings") || name == .word("client_encoding") else {
-      return name == .mark(";") ? () : try passOver()
-    }
-    guard try lexer.take("=") else { return try passOver() }
-    lexer.keepsText = true
-    defer { lexer.keepsText = false }
-    let value = try lexer.next()
-    if name == .word("standard_conforming_strings") {
-      lexer.hasEscapes = value == .word("off")
-    } else if value == .string, !["UTF8", "SQL_ASCII"].contains(String(decoding: lexer.text.prefix(64), as: UTF8.self))
-    {
-      let fault = lexer.fault("the dump is not in UTF-8, make it with --encoding=UTF8")
-      try passOver()
-      throw fault
+    if name == .mark(";") { return nil }
+    var isForeign = false
+    if name == .word("standard_conforming_strings") || name == .word("client_encoding"), try lexer.take("=") {
+      lexer.keepsText = true
+      defer { lexer.keepsText = false }
+      let value = try lexer.next()
+      if name == .word("standard_conforming_strings") {
+        lexer.hasEscapes = value == .word("off")
+      } else {
+        let encoding = String(decoding: lexer.text.prefix(64), as: UTF8.self)
+        isForeign = value == .string && !["UTF8", "SQL_ASCII"].contains(encoding)
+      }
     }
     try passOver()
+    let why = "The dump is not in UTF-8, make it with --encoding=UTF8."
+    return isForeign ? .skipped(SkippedPiece(place: "byte \(begin)", why: why)) : nil
   }
 
   private mutating func shape(_ columns: [String], isCopy: Bool) throws(ConversationError) -> Int {
@@ -295,8 +316,11 @@ extension SQLDump {
     begin = lexer.cursor.offset
     if !isFirst, try !lexer.take(",") {
       if try !lexer.take(";") {
-        try expect("on")
-        try passOver()
+        switch try lexer.next() {
+        case .word("on"): try passOver()
+        case .end: throw lexer.fault("a statement has no end")
+        default: throw lexer.fault("a comma or a semicolon is expected")
+        }
       }
       state = .statement
       return nil
@@ -334,8 +358,8 @@ extension SQLDump {
     }
     state = .statement
     // The file may end with the mark of the end.
-    guard table != nil, head != (UInt8(ascii: "\\"), UInt8(ascii: ".")) else { return nil }
-    return .skipped(SkippedPiece(place: "byte \(start)", why: "A COPY block is cut off; its last row is left out."))
+    guard head != (UInt8(ascii: "\\"), UInt8(ascii: ".")) else { return nil }
+    return .missing(SkippedPiece(place: "byte \(start)", why: "A COPY block is cut off."))
   }
 
   private mutating func found(_ table: FormerTable, _ span: Range<Int>, _ shape: Int) -> FormerFinding {

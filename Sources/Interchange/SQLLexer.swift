@@ -24,6 +24,8 @@ struct SQLLexer {
   private(set) var text: [UInt8] = []
   /// Where the last token begins.
   private(set) var start = 0
+  /// The dumps, of a database or of all of them, whose first comment came, and whose last one did not.
+  private(set) var openDumps: Set<String> = []
   private static let nameBytes = 128
 
   init(_ cursor: ByteCursor) { self.cursor = cursor }
@@ -76,7 +78,7 @@ extension SQLLexer {
       case 0x20, 0x09...0x0D: cursor.advance()
       case UInt8(ascii: "-"):
         guard try isDoubled(UInt8(ascii: "-")) else { return }
-        try skipLine()
+        try skipLineComment()
       case UInt8(ascii: "/"):
         guard try isDoubled(UInt8(ascii: "*")) else { return }
         try skipComment()
@@ -92,6 +94,17 @@ extension SQLLexer {
     let found = try cursor.peek()
     cursor = place
     return found == second
+  }
+
+  private mutating func skipLineComment() throws(ConversationError) {
+    var line: [UInt8] = []
+    while let byte = try cursor.next(), byte != 0x0A {
+      if line.count < Self.nameBytes, byte != 0x0D { line.append(byte) }
+    }
+    for dump in ["-- PostgreSQL database dump", "-- PostgreSQL database cluster dump"] {
+      if line.elementsEqual(dump.utf8) { openDumps.insert(dump) }
+      if line.elementsEqual((dump + " complete").utf8) { openDumps.remove(dump) }
+    }
   }
 
   /// Comments stand inside one another.

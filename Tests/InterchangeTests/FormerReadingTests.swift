@@ -64,6 +64,25 @@ import Testing
     #expect(found.skipped.map(\.why) == ["50 messages name a conversation that is not in the file."])
   }
 
+  @Test func `a file that is cut off anywhere gives nothing, and says so`() throws {
+    let file = Array(
+      Self.file([Self.conversation(1, user: 100)], [Self.message(2, in: 1), Self.message(3, in: 1)]).utf8)
+    for table in 0..<2 {
+      // The conversation may stand in front of its messages too.
+      let whole =
+        table == 0
+        ? file
+        : Array(
+          #"{"pam_conversations":[\#(Self.conversation(1, user: 100))],"pam_messages":[\#(Self.message(2, in: 1))]}"#
+            .utf8)
+      for cut in 1..<whole.count {
+        let found = try ImportedPieces(of: Array(whole.prefix(cut)), .former)
+        #expect(found.conversations == [] && found.skipped.contains { $0.place == "the file" }, "\(cut)")
+      }
+      #expect(try ImportedPieces(of: whole).messages.map(\.count) == [2 - table])
+    }
+  }
+
   @Test func `a conversation without a user becomes the importer's`() throws {
     let text = #"{"pam_conversations":[{"id":"\#(Self.id(1))"}]}"#
     #expect(try ImportedPieces(of: text, owner: nil).skipped.count == 1)

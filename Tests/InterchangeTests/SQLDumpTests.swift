@@ -85,23 +85,24 @@ import Testing
     #expect(found.contents == [["x"]])
   }
 
-  @Test func `a broken statement is reported with its byte, and the others are read`() throws {
+  /// - Parameter takes: Whether the statement can hold no messages.
+  @Test(arguments: [
+    ("INSERT INTO pam_messages VALUES ('it's broken', 'x');", false), ("INSERT INTO pam_messages SELECT 1;", false),
+    ("COPY pam_messages FROM stdin WITH (FORMAT csv);\na,b\n\\.", false),
+    ("INSERT INTO pam_messages VALUES ('no end", false), ("/* no end", false), (") nonsense", false),
+    ("INSERT INTO pam_messages VALUES SELECT", false), ("INSERT INTO pam_conversations VALUES ('it's');", true),
+    ("INSERT INTO others VALUES ('no end", true), ("CREATE TABLE others (name text DEFAULT 'no end", true),
+  ]) func `a broken statement is reported with its byte, and nothing is taken if it may hold messages`(
+    _ statement: String, _ takes: Bool
+  ) throws {
     let head = Self.conversation + "INSERT INTO pam_messages VALUES \(Self.row(1, "'one'"));\n"
-    let broken = [
-      "INSERT INTO pam_messages VALUES ('it's broken', 'x');", "INSERT INTO pam_messages SELECT 1;",
-      "INSERT INTO pam_messages VALUES (now());", "COPY pam_messages FROM stdin WITH (FORMAT csv);\na,b\n\\.",
-      "INSERT INTO pam_messages VALUES ('no end", "/* no end", ") nonsense",
-      "INSERT INTO pam_messages VALUES SELECT",
-    ]
-    for statement in broken {
-      let found = try ImportedPieces(
-        of: head + statement
-          + "\nINSERT INTO pam_messages VALUES\n\t\(Self.row(2, "'two'")),\n\t\(Self.row(3, "'three'"));\n")
-      #expect(found.contents == [["one", "two", "three"]], "\(statement)")
-      #expect(found.skipped.count >= 1)
-      let byte = try #require(found.skipped.first.flatMap { Int($0.place.dropFirst(5)) })
-      #expect((head.utf8.count - 1...head.utf8.count + statement.utf8.count).contains(byte), "\(statement)")
-    }
+    let found = try ImportedPieces(
+      of: head + statement
+        + "\nINSERT INTO pam_messages VALUES\n\t\(Self.row(2, "'two'")),\n\t\(Self.row(3, "'three'"));\n")
+    #expect(found.contents == (takes ? [["one", "two", "three"]] : []), "\(statement)")
+    #expect(found.skipped.count >= (takes ? 1 : 2))
+    let byte = try #require(found.skipped.first.flatMap { Int($0.place.dropFirst(5)) })
+    #expect((head.utf8.count - 1...head.utf8.count + statement.utf8.count).contains(byte), "\(statement)")
   }
 
   @Test func `a row with too few values is left out alone`() throws {
@@ -112,12 +113,37 @@ import Testing
     #expect(found.skipped.map(\.place) == ["pam_messages, row 2"])
   }
 
-  @Test func `a block of COPY that is cut off gives the rows before the cut`() throws {
-    let text = String(decoding: try fixture("former-copy.sql"), as: UTF8.self)
-    let cut = try #require(text.firstRange(of: "INSERT INTO public.pam_messages VALUES ('x'); -- $$")?.upperBound)
-    let found = try ImportedPieces(of: String(text[..<cut]))
-    #expect(found.messages.map(\.count) == [2, 1])
-    #expect(found.skipped.count == 1)
+  @Test(arguments: dumps) func `a dump that is cut off anywhere gives nothing, and says so`(_ name: String) throws {
+    let bytes = try fixture(name)
+    let text = String(decoding: bytes, as: UTF8.self)
+    let end = try #require(text.firstRange(of: "-- PostgreSQL database dump complete")).upperBound
+    let first = try #require(text.firstRange(of: "-- PostgreSQL database dump\n")).upperBound
+    let cuts = text.utf8.distance(from: text.startIndex, to: first)..<text.utf8.distance(from: text.startIndex, to: end)
+    for cut in stride(from: cuts.lowerBound, to: cuts.upperBound, by: 13) {
+      let found = try ImportedPieces(of: Array(bytes.prefix(cut)), .former)
+      #expect(found.conversations == [] && found.skipped.contains { $0.why.contains("cut off") }, "\(cut)")
+    }
+    #expect(try ImportedPieces(of: Array(bytes.prefix(cuts.upperBound))).messages.map(\.count) == [3, 2])
+  }
+
+  @Test(arguments: [
+    "INSERT INTO pam_messages VALUES", "INSERT INTO pam_messages VALUES \(row(2, "'two'"))",
+    "INSERT INTO pam_messages VALUES \(row(2, "'two'")),\n", "INSERT INTO pam_messages VALUES ('it",
+    "INSERT INTO others VALUES (1", "COPY pam_messages FROM stdin;\n", "COPY others FROM stdin;\na\tb\n",
+  ]) func `SQL without a header that ends in a statement gives nothing, and says so`(_ statement: String) throws {
+    let whole = Self.conversation + "INSERT INTO pam_messages VALUES \(Self.row(1, "'one'"));\n"
+    #expect(try ImportedPieces(of: whole).contents == [["one"]])
+    let found = try ImportedPieces(of: whole + statement)
+    #expect(found.conversations == [])
+    #expect(found.skipped.count == 2 && found.skipped.last?.place == "the file")
+  }
+
+  @Test func `of dumps that were joined the last one has an end too`() throws {
+    let whole = try fixture("former-inserts.sql")
+    let more = "\nINSERT INTO pam_conversations (id, user_id) VALUES ('\(Self.id(1))', '\(Self.user)');\n"
+    #expect(try ImportedPieces(of: whole + Array(more.utf8)).conversations.count == 3)
+    let header = Array("\n--\n-- PostgreSQL database dump\n--\n\(more)".utf8)
+    #expect(try ImportedPieces(of: whole + header).conversations == [])
   }
 
   @Test func `a dump in another encoding is said to be one`() throws {
