@@ -5,7 +5,8 @@ import StrictJSON
 /// that is passed over is only followed as far as its end must be found; whoever takes it reads it strictly.
 struct JSONWalk {
   var cursor: ByteCursor
-  /// Arrays and objects inside one another in a value that is passed over.
+  /// Arrays and objects inside one another whose kinds are remembered; deeper ones are counted, as whoever takes a value
+  /// takes none that deep.
   private static let depth = 512
 
   init(_ file: ImportFile, at offset: Int = 0) { cursor = ByteCursor(file, at: offset) }
@@ -60,18 +61,20 @@ struct JSONWalk {
     guard let first = try peek(), first != UInt8(ascii: ","), first != UInt8(ascii: ":") else { throw broken }
     let start = cursor.offset
     var closers: [UInt8] = []
+    var deeper = 0
     repeat {
       guard let byte = try peek() else { throw broken }
       switch byte {
       case UInt8(ascii: "{"), UInt8(ascii: "["):
         // The closing bracket stands two places behind the opening one in ASCII.
-        closers.append(byte + 2)
-        guard closers.count <= Self.depth else {
-          throw ConversationError(.invalid, "The JSON is nested deeper than \(Self.depth) levels \(place).")
-        }
+        if closers.count < Self.depth { closers.append(byte + 2) } else { deeper += 1 }
         cursor.advance()
       case UInt8(ascii: "}"), UInt8(ascii: "]"):
-        guard closers.popLast() == byte else { throw broken }
+        if deeper > 0 {
+          deeper -= 1
+        } else if closers.popLast() != byte {
+          throw broken
+        }
         cursor.advance()
       case UInt8(ascii: "\""): try skipString()
       case UInt8(ascii: ","), UInt8(ascii: ":"): cursor.advance()

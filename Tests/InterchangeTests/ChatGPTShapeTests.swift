@@ -112,6 +112,14 @@ import Testing
     try found.validate()
   }
 
+  @Test(arguments: [129, 512, 513, 10_000])
+  func `an element that is nested too deep is left out alone`(_ depth: Int) throws {
+    let deep = String(repeating: "[{\"a\":", count: depth) + "0" + String(repeating: "}]", count: depth)
+    let found = try ImportedPieces(of: #"[{"mapping":\#(deep)},\#(Self.linear)]"#)
+    #expect(found.contents == [["one", "two", "three"]])
+    #expect(found.skipped.map(\.place) == ["conversation 1"])
+  }
+
   @Test func `a file that does not say whose it is needs a user`() throws {
     let error = #expect(throws: ConversationError.self) { try ImportedPieces(of: "[]", .chatgpt, owner: nil) }
     #expect(error?.code == .invalid && error?.field == "user_id")
