@@ -38,6 +38,8 @@ struct FormerReader: ArchiveReader {
   /// By number; nil for one that messages name, and that is not in the file.
   private var entries: [Entry?] = []
   private var rows: [Row] = []
+  /// By conversation, the number of its messages that cannot be taken.
+  private var faults: [Int: Int] = [:]
   private var defaults: [UserID: Int] = [:]
   private var nextEntry = 0
   private var nextRow = 0
@@ -90,39 +92,49 @@ extension FormerReader {
     _ table: FormerTable, _ number: Int, _ place: FormerPlace, _ name: String
   ) throws(ConversationError) {
     let row = try source.row(at: place)
-    guard let id = row["id"]?.string.flatMap({ ConversationID($0) }) else {
-      throw ConversationError(.invalid, "The row has no id that is a UUID.")
+    if table == .messages { return try indexMessage(row, place, name) }
+    if let fault = row.fault { throw fault }
+    let values = row.values
+    guard let id = values["id"]?.string.flatMap({ ConversationID($0) }) else { throw Self.noID }
+    let index = try self.number(of: id)
+    guard entries[index] == nil else { throw ConversationError(.invalid, "The conversation comes twice.") }
+    entries[index] = Entry(
+      number: number, place: place, user: values["user_id"]?.string.flatMap { UserID($0) },
+      hasSession: values["session_id"]?.string?.isEmpty == false, createdAt: values.time("created_at"))
+  }
+
+  private static let noID = ConversationError(.invalid, "The row has no id that is a UUID.")
+
+  private mutating func indexMessage(
+    _ row: FormerRow, _ place: FormerPlace, _ name: String
+  ) throws(ConversationError) {
+    guard let conversation = row.values["conversation_id"]?.string.flatMap({ ConversationID($0) }) else {
+      throw row.fault ?? ConversationError(.invalid, "The message names no conversation.")
     }
-    switch table {
-    case .conversations:
-      let index = try self.number(of: id)
-      guard entries[index] == nil else { throw ConversationError(.invalid, "The conversation comes twice.") }
-      entries[index] = Entry(
-        number: number, place: place, user: row["user_id"]?.string.flatMap { UserID($0) },
-        hasSession: row["session_id"]?.string?.isEmpty == false, createdAt: row.time("created_at"))
-    case .messages: try indexMessage(row, MessageID(high: id.high, low: id.low), place, name)
+    let number = try number(of: conversation)
+    do throws(ConversationError) { rows.append(try checked(row, in: conversation, number, place, name)) } catch {
+      faults[number, default: 0] += 1
+      throw error
     }
   }
 
   /// Reads the message as it will be read again, so that the conversation can say how many it has.
-  private mutating func indexMessage(
-    _ row: JSONObject, _ id: MessageID, _ place: FormerPlace, _ name: String
-  ) throws(ConversationError) {
-    guard let conversation = row["conversation_id"]?.string.flatMap({ ConversationID($0) }) else {
-      throw ConversationError(.invalid, "The message names no conversation.")
-    }
+  private mutating func checked(
+    _ row: FormerRow, in conversation: ConversationID, _ number: Int, _ place: FormerPlace, _ name: String
+  ) throws(ConversationError) -> Row {
+    if let fault = row.fault { throw fault }
+    let values = row.values
+    guard let id = values["id"]?.string.flatMap({ MessageID($0) }) else { throw Self.noID }
     guard rows.count < Self.rows else {
       throw ConversationError(.invalid, "A file holds at most \(Self.rows) messages.")
     }
-    let time = row.time("created_at")
+    let time = values.time("created_at")
     var notes: [String] = []
-    _ = try row.message(
+    _ = try values.message(
       id, in: conversation, position: 1, createdAt: time ?? Timestamp(microseconds: 0), &notes)
-    if time == nil, row.holds("created_at") { notes.append("The message's time cannot be read; it is put first.") }
+    if time == nil, values.holds("created_at") { notes.append("The message's time cannot be read; it is put first.") }
     for note in notes { queue.skip(name, note) }
-    rows.append(
-      Row(
-        conversation: Int32(try number(of: conversation)), place: place, time: time?.microseconds ?? .min, id: id))
+    return Row(conversation: Int32(number), place: place, time: time?.microseconds ?? .min, id: id)
   }
 
   private mutating func number(of id: ConversationID) throws(ConversationError) -> Int {
@@ -173,13 +185,18 @@ extension FormerReader {
     let first = nextRow
     while nextRow < rows.count, rows[nextRow].conversation == index { nextRow += 1 }
     guard let entry = entries[index] else {
+      // Messages that cannot be taken were told of one by one.
+      guard first < nextRow else { return }
       let place = "byte \(rows[first].place.offset)"
       return queue.skip(place, "\(nextRow - first) messages name a conversation that is not in the file.")
     }
     let place = "\(FormerTable.conversations.rawValue), row \(entry.number)"
     guard let user = entry.user ?? owner else { return queue.skip(place, "The conversation has no user.") }
+    if let count = faults[index] {
+      return queue.skip(place, "The conversation is left out: \(count) of its messages cannot be taken.")
+    }
     do throws(ConversationError) {
-      let row = try source.row(at: entry.place)
+      let row = try source.row(at: entry.place).values
       let created = entry.createdAt ?? rows[first..<nextRow].lazy.compactMap(\.createdAt).first
       let conversation = try row.conversation(
         of: user, isDefault: defaults[user] == index, messages: nextRow - first,
@@ -200,7 +217,7 @@ extension FormerReader {
         let row = rows[index]
         var notes: [String] = []
         full = batch.add(
-          try source.row(at: row.place).message(
+          try source.row(at: row.place).values.message(
             row.id, in: id, position: index - first + 1, createdAt: row.createdAt ?? created, &notes))
         // One that did not fit is read again for the next batch.
         if full == nil { index += 1 }

@@ -6,9 +6,15 @@ protocol FormerRows {
   /// - Returns: Nil at the end.
   /// - Throws: `.invalid` for a fault behind which nothing more can be found.
   mutating func next() throws(ConversationError) -> FormerFinding?
-  /// - Returns: The row by its columns' names, as PostgREST gives it.
-  /// - Throws: `.invalid` for one that cannot be read.
-  func row(at place: FormerPlace) throws(ConversationError) -> JSONObject
+  /// - Throws: `.internal` if the file cannot be read.
+  func row(at place: FormerPlace) throws(ConversationError) -> FormerRow
+}
+
+struct FormerRow {
+  /// By the columns' names, as PostgREST gives them.
+  var values: JSONObject
+  /// Why the row cannot be read. What there is of its values then tells whose it is, and no more.
+  var fault: ConversationError?
 }
 
 enum FormerTable: String, Sendable {
@@ -33,21 +39,20 @@ struct FormerPlace: Sendable {
   var shape: Int32
 
   /// Bytes of a row that is read.
-  static let rowBytes = Limits.bodyBytes * 4
+  private static let rowBytes = Limits.bodyBytes * 4
+  /// Bytes of a value that tells whose a row is: more than any spelling of a UUID has.
+  static let nameBytes = 64
 
   init(_ span: Range<Int>, shape: Int = 0) {
     (offset, length, self.shape) = (Int32(span.lowerBound), Int32(span.count), Int32(shape))
   }
 
   var span: Range<Int> { Int(offset)..<Int(offset) + Int(length) }
-}
 
-extension ImportFile {
-  func bytes(of place: FormerPlace) throws(ConversationError) -> [UInt8] {
-    guard place.span.count <= FormerPlace.rowBytes else {
-      throw ConversationError(.invalid, "The row is longer than \(FormerPlace.rowBytes) bytes.")
-    }
-    return try read(at: place.span.lowerBound, count: place.span.count)
+  /// What is wrong with a row that is too long to be held in memory.
+  var tooLong: ConversationError? {
+    length <= Self.rowBytes
+      ? nil : ConversationError(.invalid, "The row is longer than \(Self.rowBytes) bytes.")
   }
 }
 
@@ -86,13 +91,35 @@ struct FormerJSON: FormerRows {
     }
   }
 
-  func row(at place: FormerPlace) throws(ConversationError) -> JSONObject {
-    let bytes = try file.bytes(of: place)
-    let json: JSONValue
-    do { json = try JSONReader.read(bytes, limits: JSONLimits(bytes: bytes.count, depth: 64)) } catch {
-      throw ConversationError(.invalid, error.message)
+  func row(at place: FormerPlace) throws(ConversationError) -> FormerRow {
+    if let fault = place.tooLong { return try FormerRow(values: names(at: place), fault: fault) }
+    let bytes = try file.read(at: place.span.lowerBound, count: place.span.count)
+    do {
+      let json = try JSONReader.read(bytes, limits: JSONLimits(bytes: bytes.count, depth: 64))
+      if let object = json.object { return FormerRow(values: object) }
+      return FormerRow(values: JSONObject(), fault: ConversationError(.invalid, "The row is no object."))
+    } catch {
+      return try FormerRow(values: names(at: place), fault: ConversationError(.invalid, error.message))
     }
-    guard let object = json.object else { throw ConversationError(.invalid, "The row is no object.") }
-    return object
+  }
+
+  /// What tells whose a row is that cannot be read.
+  private func names(at place: FormerPlace) throws(ConversationError) -> JSONObject {
+    var walk = JSONWalk(file, at: place.span.lowerBound)
+    var members: [JSONObject.Member] = []
+    var isFirst = true
+    do throws(ConversationError) {
+      try walk.take("{")
+      while let key = try walk.nextKey(isFirst: isFirst) {
+        isFirst = false
+        let span = try walk.skip()
+        guard key == "conversation_id", members.isEmpty, span.count <= FormerPlace.nameBytes else { continue }
+        let bytes = try file.read(at: span.lowerBound, count: span.count)
+        if let value = try? JSONReader.read(bytes) { members.append(.init(key: key, value: value)) }
+      }
+    } catch {
+      guard error.code == .invalid else { throw error }
+    }
+    return JSONObject(members: members) ?? JSONObject()
   }
 }

@@ -282,13 +282,13 @@ extension SQLDump {
     if name == .mark(";") { return nil }
     var isForeign = false
     if name == .word("standard_conforming_strings") || name == .word("client_encoding"), try lexer.take("=") {
-      lexer.keepsText = true
-      defer { lexer.keepsText = false }
+      lexer.textBytes = 64
+      defer { lexer.textBytes = 0 }
       let value = try lexer.next()
       if name == .word("standard_conforming_strings") {
         lexer.hasEscapes = value == .word("off")
       } else {
-        let encoding = String(decoding: lexer.text.prefix(64), as: UTF8.self)
+        let encoding = String(decoding: lexer.text, as: UTF8.self)
         isForeign = value == .string && !["UTF8", "SQL_ASCII"].contains(encoding)
       }
     }
@@ -327,11 +327,8 @@ extension SQLDump {
     }
     guard try lexer.take("(") else { throw lexer.fault("a row in brackets is expected") }
     begin = lexer.start
-    repeat { _ = try lexer.value() } while try lexer.take(",")
-    guard try lexer.take(")") else {
-      _ = try lexer.next()
-      throw lexer.fault("a comma or a closing bracket is expected")
-    }
+    _ = try lexer.values(keeping: 0)
+    _ = try lexer.take(")")
     state = .values(table, shape: shape, isFirst: false)
     return found(table, begin..<lexer.cursor.offset, shape)
   }
@@ -367,30 +364,34 @@ extension SQLDump {
     return .row(table, number: counts[table, default: 0], FormerPlace(span, shape: shape))
   }
 
-  func row(at place: FormerPlace) throws(ConversationError) -> JSONObject {
-    guard place.span.count <= FormerPlace.rowBytes else {
-      throw ConversationError(.invalid, "The row is longer than \(FormerPlace.rowBytes) bytes.")
-    }
+  func row(at place: FormerPlace) throws(ConversationError) -> FormerRow {
     let shape = shapes[Int(place.shape)]
+    let textBytes = place.tooLong == nil ? Int.max : FormerPlace.nameBytes
     var cursor = ByteCursor(file, at: place.span.lowerBound, end: place.span.upperBound)
-    var values: [SQLLexer.Value] = []
+    var found = SQLLexer.Values()
     if shape.isCopy {
-      repeat { values.append(try cursor.copiedValue()) } while try cursor.next() != nil
+      repeat {
+        found.add(try cursor.copiedValue(textBytes), keeping: shape.columns.count)
+      } while try cursor.next() != nil
     } else {
       var lexer = SQLLexer(cursor)
-      (lexer.keepsText, lexer.hasEscapes) = (true, shape.hasEscapes)
+      (lexer.textBytes, lexer.hasEscapes) = (textBytes, shape.hasEscapes)
       _ = try lexer.take("(")
-      repeat { values.append(try lexer.value()) } while try lexer.take(",")
+      found = try lexer.values(keeping: shape.columns.count)
     }
-    guard values.count == shape.columns.count else {
-      throw ConversationError(
-        .invalid, "The row at byte \(place.offset) has \(values.count) values for \(shape.columns.count) columns.")
+    var fault = place.tooLong ?? found.fault
+    if found.count != shape.columns.count {
+      let why = "The row at byte \(place.offset) has \(found.count) values for \(shape.columns.count) columns."
+      fault = fault ?? ConversationError(.invalid, why)
     }
     var members: [JSONObject.Member] = []
-    for (column, value) in zip(shape.columns, values) {
-      members.append(.init(key: column, value: try value.json(of: column)))
+    for (column, value) in zip(shape.columns, found.values) {
+      guard let value else { continue }
+      do throws(ConversationError) { members.append(.init(key: column, value: try value.json(of: column))) } catch {
+        fault = fault ?? error
+      }
     }
     guard let object = JSONObject(members: members) else { throw lexer.fault("a column comes twice") }
-    return object
+    return FormerRow(values: object, fault: fault)
   }
 }

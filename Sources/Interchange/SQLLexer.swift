@@ -18,10 +18,12 @@ struct SQLLexer {
   var cursor: ByteCursor
   /// Whether strings without an E have escapes too: `standard_conforming_strings` is off.
   var hasEscapes = false
-  /// Whether the bytes of strings are put into `text`.
-  var keepsText = false
+  /// Bytes of a string that are put into `text` at most.
+  var textBytes = 0
   /// What the last string says.
   private(set) var text: [UInt8] = []
+  /// Whether all its escapes stand for something.
+  private(set) var isTextSound = true
   /// Where the last token begins.
   private(set) var start = 0
   /// The dumps, of a database or of all of them, whose first comment came, and whose last one did not.
@@ -56,6 +58,13 @@ struct SQLLexer {
     start = cursor.offset
     cursor.advance()
     return true
+  }
+
+  /// Whether a comma or a closing bracket is next.
+  mutating func isBehindValue() throws(ConversationError) -> Bool {
+    try skipBlank()
+    let byte = try cursor.peek()
+    return byte == UInt8(ascii: ",") || byte == UInt8(ascii: ")")
   }
 
   mutating func skipLine() throws(ConversationError) {
@@ -173,6 +182,7 @@ extension SQLLexer {
 extension SQLLexer {
   private mutating func string(hasEscapes: Bool) throws(ConversationError) -> Token {
     text.removeAll(keepingCapacity: true)
+    isTextSound = true
     while let byte = try cursor.next() {
       if byte == UInt8(ascii: "'") {
         guard try cursor.peek() == byte else { return .string }
@@ -181,15 +191,22 @@ extension SQLLexer {
         try escape()
         continue
       }
-      if keepsText { text.append(byte) }
+      if text.count < textBytes { text.append(byte) }
     }
     throw fault("a string has no end")
   }
 
   private mutating func escape() throws(ConversationError) {
     guard let byte = try cursor.next() else { return }
-    let bytes = try cursor.escaped(byte)
-    if keepsText { text += bytes }
+    var bytes: [UInt8] = []
+    if byte | 0x20 != UInt8(ascii: "u") {
+      bytes = [try cursor.escaped(byte)]
+    } else if let scalar = try cursor.escapedScalar(byte) {
+      bytes = Array(String(scalar).utf8)
+    } else {
+      isTextSound = false
+    }
+    if text.count < textBytes { text += bytes }
   }
 
   /// A string between two equal tags, `$$` or `$tag$`.
@@ -204,11 +221,14 @@ extension SQLLexer {
     cursor.advance()
     tag.append(tag[0])
     var matched = 0
+    text.removeAll(keepingCapacity: true)
+    isTextSound = true
     while let byte = try cursor.next() {
+      if text.count < textBytes { text.append(byte) }
       // A dollar sign stands at the tag's ends only, so that nothing but the last byte can begin the next one.
       matched = byte == tag[matched] ? matched + 1 : byte == tag[0] ? 1 : 0
       if matched == tag.count {
-        text.removeAll(keepingCapacity: true)
+        text.removeLast(min(tag.count, text.count))
         return .string
       }
     }
@@ -217,27 +237,42 @@ extension SQLLexer {
 }
 
 extension ByteCursor {
-  /// What stands behind a backslash, whose first byte was read: a letter's meaning, a byte in octal or hexadecimal digits, a
-  /// character in four or eight of them, or itself.
-  mutating func escaped(_ first: UInt8) throws(ConversationError) -> [UInt8] {
+  /// What stands behind a backslash, whose first byte was read: a letter's meaning, a byte in octal or hexadecimal digits, or
+  /// itself.
+  mutating func escaped(_ first: UInt8) throws(ConversationError) -> UInt8 {
     switch first {
-    case UInt8(ascii: "b"): return [0x08]
-    case UInt8(ascii: "f"): return [0x0C]
-    case UInt8(ascii: "n"): return [0x0A]
-    case UInt8(ascii: "r"): return [0x0D]
-    case UInt8(ascii: "t"): return [0x09]
-    case UInt8(ascii: "v"): return [0x0B]
+    case UInt8(ascii: "b"): return 0x08
+    case UInt8(ascii: "f"): return 0x0C
+    case UInt8(ascii: "n"): return 0x0A
+    case UInt8(ascii: "r"): return 0x0D
+    case UInt8(ascii: "t"): return 0x09
+    case UInt8(ascii: "v"): return 0x0B
     case UInt8(ascii: "0")...UInt8(ascii: "7"):
       let rest = try digits(2, radix: 8)
-      return [UInt8(truncatingIfNeeded: (UInt32(first) - 0x30) << UInt32(3 * rest.count) | rest.value)]
+      return UInt8(truncatingIfNeeded: (UInt32(first) - 0x30) << UInt32(3 * rest.count) | rest.value)
     case UInt8(ascii: "x"):
       let found = try digits(2, radix: 16)
-      return found.count == 0 ? [first] : [UInt8(truncatingIfNeeded: found.value)]
-    case UInt8(ascii: "u"), UInt8(ascii: "U"):
-      let found = try digits(first == UInt8(ascii: "u") ? 4 : 8, radix: 16)
-      return Array(String(Unicode.Scalar(found.value) ?? "\u{FFFD}").utf8)
-    default: return [first]
+      return found.count == 0 ? first : UInt8(truncatingIfNeeded: found.value)
+    default: return first
     }
+  }
+
+  /// The character in digits behind `\u` or `\U`, or in two such halves of UTF-16; nil for none that PostgreSQL takes.
+  fileprivate mutating func escapedScalar(_ letter: UInt8) throws(ConversationError) -> Unicode.Scalar? {
+    guard let first = try escapedNumber(letter) else { return nil }
+    guard (0xD800..<0xDC00).contains(first) else { return Unicode.Scalar(first) }
+    guard try peek() == UInt8(ascii: "\\") else { return nil }
+    advance()
+    guard let letter = try next(), letter | 0x20 == UInt8(ascii: "u"), let second = try escapedNumber(letter),
+      (0xDC00..<0xE000).contains(second)
+    else { return nil }
+    return Unicode.Scalar(0x10000 + (first - 0xD800) << 10 + (second - 0xDC00))
+  }
+
+  private mutating func escapedNumber(_ letter: UInt8) throws(ConversationError) -> UInt32? {
+    let count = letter == UInt8(ascii: "u") ? 4 : 8
+    let found = try digits(count, radix: 16)
+    return found.count == count && found.value > 0 ? found.value : nil
   }
 
   private mutating func digits(_ most: Int, radix: UInt32) throws(ConversationError) -> (value: UInt32, count: Int) {

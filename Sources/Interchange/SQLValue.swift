@@ -39,17 +39,81 @@ extension SQLLexer {
     }
   }
 
+  /// The values of a row.
+  struct Values {
+    /// The first ones; nil for one that cannot be read.
+    private(set) var values: [Value?] = []
+    /// Of all.
+    private(set) var count = 0
+    /// What is wrong with the first one that cannot be read.
+    var fault: ConversationError?
+
+    mutating func add(_ value: Value?, keeping most: Int) {
+      count += 1
+      if values.count < most { values.append(value) }
+    }
+  }
+
+  /// Reads a row up to its closing bracket. Goes past values that are no literals: the row may tell whose it is all the same.
+  ///
+  /// - Throws: `.invalid` if the row has no end, or quotation marks stand where they cannot.
+  mutating func values(keeping most: Int) throws(ConversationError) -> Values {
+    var found = Values()
+    repeat {
+      let place = cursor
+      do throws(ConversationError) {
+        let literal = try value()
+        guard try isBehindValue() else { throw fault("a comma or a closing bracket is expected") }
+        found.add(literal, keeping: most)
+      } catch {
+        guard error.code == .invalid else { throw error }
+        cursor = place
+        let why = "The value at byte \(place.offset) is no literal that can be read."
+        try skipExpression()
+        found.add(nil, keeping: most)
+        found.fault = found.fault ?? ConversationError(.invalid, why)
+      }
+    } while try take(",")
+    return found
+  }
+
+  /// Goes to the comma or the bracket behind an expression.
+  private mutating func skipExpression() throws(ConversationError) {
+    guard try !isBehindValue() else { throw fault("a value is expected") }
+    var depth = 0
+    var isBehindLiteral = false
+    while true {
+      let token = try next()
+      switch token {
+      case .mark("("), .mark("["): depth += 1
+      case .mark(")"), .mark("]"): depth -= 1
+      case .end, .mark(";"): throw fault("a row has no end")
+      case .mark, .word("as"), .word("at"), .word("collate"): break
+      // The text is cut where a quotation mark in it is not written twice.
+      case .word, .name, .number, .string:
+        guard !isBehindLiteral else { throw fault("a comma or a closing bracket is expected") }
+      }
+      switch token {
+      case .string, .number: isBehindLiteral = true
+      default: isBehindLiteral = false
+      }
+      if depth <= 0, try isBehindValue() { return }
+    }
+  }
+
   /// Reads a literal, and the casts behind it.
   ///
   /// - Throws: `.invalid` for any other expression.
-  mutating func value() throws(ConversationError) -> Value {
+  private mutating func value() throws(ConversationError) -> Value {
     var isNegative = false
     while true {
       if try take("-") { isNegative.toggle() } else if try !take("+") { break }
     }
     let value: Value
     switch try next() {
-    case .string: value = .text(text)
+    case .string:
+      guard isTextSound else { throw fault("an escape stands for no character") }
+      value = .text(text)
     case .number(let literal): value = .number(isNegative ? "-" + literal : literal)
     case .word("null"): value = .null
     case .word("true"): value = .bool(true)
@@ -79,14 +143,15 @@ extension SQLLexer {
 }
 
 extension ByteCursor {
-  /// Reads a value of a COPY block up to the tab behind it (PostgreSQL 15, COPY, "Text Format").
-  mutating func copiedValue() throws(ConversationError) -> SQLLexer.Value {
+  /// Reads a value of a COPY block up to the tab behind it (PostgreSQL 15, COPY, "Text Format"), and keeps at most `most` bytes
+  /// of it. Unlike strings, COPY knows no \u.
+  mutating func copiedValue(_ most: Int) throws(ConversationError) -> SQLLexer.Value {
     var bytes: [UInt8] = []
     var isNull = false
     while let byte = try peek(), byte != 0x09 {
       advance()
       guard byte == UInt8(ascii: "\\"), let second = try next() else {
-        bytes.append(byte)
+        if bytes.count < most { bytes.append(byte) }
         continue
       }
       if second == UInt8(ascii: "N"), bytes.isEmpty {
@@ -94,13 +159,9 @@ extension ByteCursor {
         isNull = after == nil || after == 0x09
         if isNull { continue }
       }
-      bytes += try copiedEscape(second)
+      let escaped = try escaped(second)
+      if bytes.count < most { bytes.append(escaped) }
     }
     return isNull ? .null : .text(bytes)
-  }
-
-  /// Unlike strings, COPY knows no \u.
-  private mutating func copiedEscape(_ first: UInt8) throws(ConversationError) -> [UInt8] {
-    first | 0x20 == UInt8(ascii: "u") ? [first] : try escaped(first)
   }
 }

@@ -44,10 +44,9 @@ import Testing
         [
           Self.message(2, in: 1, #","metadata":{"k":"\#(big)"}"#), Self.message(3, in: 1, #","entities":"x""#),
           Self.message(4, in: 1, #","confidence":10"#), Self.message(5, in: 1, #","created_at":"yesterday""#),
-          Self.message(6, in: 1, #","intent":"\#(big)""#), Self.message(7, in: 1, #","role":"robot""#),
+          Self.message(6, in: 1, #","intent":"\#(big)""#),
         ]))
-    // The last names its role twice.
-    #expect(found.skipped.count == 8)
+    #expect(found.skipped.count == 7)
     #expect(found.contents == [["2", "3", "4", "5", "6"]])
     #expect(found.conversations.first?.conversation.sessionID == nil)
     #expect(found.conversations.first?.conversation.headPosition == 5)
@@ -62,6 +61,34 @@ import Testing
     #expect(found.batches == [100, 100])
     #expect(found.messages[0].map(\.message.position) == Array(1...200))
     #expect(found.skipped.map(\.why) == ["50 messages name a conversation that is not in the file."])
+  }
+
+  @Test func `of a message that cannot be taken the whole conversation is left out`() throws {
+    let long = String(repeating: "x", count: 5_000_000)
+    let deep = String(repeating: "[", count: 600) + String(repeating: "]", count: 600)
+    let good = Self.message(3, in: 1)
+    for bad in [
+      // It names its role twice.
+      Self.message(4, in: 1, #","role":"user""#), good.replacing("\"3\"", with: #""\ud800""#),
+      good.replacing("user", with: "robot"), good.replacing(Self.id(3), with: "3"),
+      Self.message(4, in: 1, #","metadata":{"k":"\#(long)"}"#), Self.message(4, in: 1, #","metadata":\#(deep)"#),
+    ] {
+      let found = try ImportedPieces(
+        of: Self.file(
+          [Self.conversation(1, user: 100), Self.conversation(2, user: 100)],
+          [good, bad, Self.message(5, in: 2)]))
+      #expect(found.contents == [["5"]])
+      #expect(found.skipped.map(\.place) == ["pam_messages, row 2", "pam_conversations, row 1"])
+    }
+  }
+
+  @Test func `a message that tells not whose it is, or of a missing conversation, is left out alone`() throws {
+    let found = try ImportedPieces(
+      of: Self.file(
+        [Self.conversation(1, user: 100)],
+        ["7", #"{"id":1,"id":2}"#, Self.message(3, in: 1), Self.message(4, in: 9, #","role":"user""#)]))
+    #expect(found.contents == [["3"]])
+    #expect(found.skipped.map(\.place) == ["pam_messages, row 1", "pam_messages, row 2", "pam_messages, row 4"])
   }
 
   @Test func `a file that is cut off anywhere gives nothing, and says so`() throws {

@@ -46,7 +46,9 @@ import Testing
     ("E'a\\'b\\n\\x41\\101\\u00e9\\\\'", "a'b\nAAé\\"), ("'a\\nb'", "a\\nb"), ("'it''s'", "it's"), ("'x'::text", "x"),
     ("'x'::pg_catalog.\"text\"", "x"), ("'x'::character varying(10)", "x"), ("''", ""),
     ("'-- /* $$ ; )'", "-- /* $$ ; )"),
-    ("/* /* a */ */ 'x' -- end\n", "x"), ("17", "17"),
+    ("/* /* a */ */ 'x' -- end\n", "x"), ("17", "17"), ("$$it's $1, \\n$$", "it's $1, \\n"),
+    ("$a$ $$ $b$ $a $a$", " $$ $b$ $a "), ("$$$$", ""), ("$$x$$::text", "x"), ("E'\\ud83d\\ude00'", "😀"),
+    ("E'\\U0001F600'", "😀"),
   ]) func `a text is read as PostgreSQL reads it`(_ literal: String, _ text: String) throws {
     let found = try ImportedPieces(of: Self.conversation + "INSERT INTO pam_messages VALUES \(Self.row(1, literal));")
     #expect(found.skipped == [])
@@ -111,6 +113,40 @@ import Testing
         + "INSERT INTO pam_messages VALUES \(Self.row(1, "'one'")), ('x'), \(Self.row(3, "'three'"));")
     #expect(found.contents == [["one", "three"]])
     #expect(found.skipped.map(\.place) == ["pam_messages, row 2"])
+  }
+
+  private static let b = "00000000-0000-4000-8000-00000000000b"
+
+  @Test(arguments: [
+    "U&'\\0441'", "now()", "E'\\ud800'", "E'\\ud800\\'x'", "E'\\udc00'", "E'\\u12'", "'a' || 'b'",
+    "CAST('a, b' AS text)",
+    "ARRAY['a','b'][1]", "upper((('a')))", "'a' COLLATE \"C\"", "interval '1 day'", "E'\\xff'", "+'a' - 1",
+  ]) func `of a message that cannot be read the whole conversation is left out`(_ value: String) throws {
+    let other = Self.row(3, "'whole'").replacing(Self.a, with: Self.b)
+    let rows = "INSERT INTO pam_messages VALUES\n\(Self.row(1, "'one'")),\n\(Self.row(2, value)),\n\(other);\n"
+    let found = try ImportedPieces(
+      of: Self.conversation + Self.conversation.replacing(Self.a, with: Self.b) + rows)
+    #expect(found.contents == [["whole"]])
+    #expect(found.skipped.map(\.place) == ["pam_messages, row 2", "pam_conversations, row 1"])
+    // Whose the message is may be what cannot be read.
+    let lost = Self.row(2, "'two'").replacing("'\(Self.a)'", with: value)
+    let more = try ImportedPieces(
+      of: Self.conversation + "INSERT INTO pam_messages VALUES \(Self.row(1, "'one'")), \(lost);\n")
+    #expect(more.contents == [["one"]])
+    #expect(more.skipped.map(\.place) == ["pam_messages, row 2"])
+  }
+
+  @Test func `a row that is too long, or broken in two, leaves out its conversation`() throws {
+    let long = String(repeating: "x", count: 5_000_000)
+    for rows in [
+      "COPY pam_messages (conversation_id, id, role, content) FROM stdin;\n\(Self.a)\t\(Self.id(1))\tuser\t\(long)\n\\.\n",
+      "INSERT INTO pam_messages VALUES \(Self.row(1, "'\(long)'"));\n",
+      "COPY pam_messages (conversation_id, id, role, content) FROM stdin;\n\(Self.a)\t\(Self.id(1))\nuser\tx\n\\.\n",
+    ] {
+      let found = try ImportedPieces(of: Self.conversation + rows)
+      #expect(found.conversations == [])
+      #expect(found.skipped.last?.place == "pam_conversations, row 1")
+    }
   }
 
   @Test(arguments: dumps) func `a dump that is cut off anywhere gives nothing, and says so`(_ name: String) throws {
