@@ -35,11 +35,21 @@ struct ChatGPTConversion {
     notes = omissions.reasons + Self.notes(on: tree, of: nodes.count, orphans: orphans)
     let name = (object["conversation_id"] ?? object["id"])?.string ?? nodes.first?.key ?? ""
     id = ConversationID(following: name, in: "conversation")
-    created =
-      Timestamp(seconds: object["create_time"]?.number?.double) ?? texts.lazy.compactMap { $0?.createdAt }.min()
-      ?? Timestamp(microseconds: 0)
+    let (stated, updated) = (Self.time("create_time", of: object), Self.time("update_time", of: object))
+    let earliest = texts.lazy.compactMap { $0?.createdAt }.min()
+    created = stated ?? earliest ?? updated ?? Timestamp(microseconds: 0)
+    for (name, time) in [("create_time", stated), ("update_time", updated)] where time == nil {
+      if let value = object[name], !value.isNull { notes.append("The conversation's \(name) cannot be read.") }
+    }
+    if stated ?? earliest ?? updated == nil {
+      notes.append("The conversation has no time that can be read: it is put at the start of 1970.")
+    }
     let tree = tree
     active = object["current_node"]?.string.flatMap { indices[$0] }.map { tree.owner[$0] } ?? Branch.trunk
+  }
+
+  private static func time(_ name: String, of object: JSONObject) -> Timestamp? {
+    Timestamp(seconds: object[name]?.number?.double)
   }
 
   private static func notes(on tree: ChatGPTTree, of count: Int, orphans: Int) -> [String] {
@@ -58,14 +68,17 @@ struct ChatGPTConversion {
   mutating func result(for owner: UserID) -> (conversation: ArchivedConversation, messages: [ArchivedMessage]) {
     var messages: [ArchivedMessage] = []
     var branches: [ArchivedBranch] = []
+    /// By run, those of its messages.
+    var times: [[Timestamp]] = []
     for run in tree.runs {
       let first = messages.count
-      append(run, to: &messages)
+      append(run, behind: time(before: run, times), to: &messages)
+      times.append(messages[first...].map(\.message.createdAt))
       branches.append(branch(run, beginning: first < messages.count ? messages[first].message.createdAt : created))
     }
     let title = fittingTitle(object["title"]?.string ?? "")
     if title.isCut { notes.append("The title was cut at \(Limits.titleScalars) characters.") }
-    let updated = Timestamp(seconds: object["update_time"]?.number?.double)
+    let updated = Self.time("update_time", of: object)
     let conversation = Conversation(
       id: id, userID: owner, sessionID: id.description, isDefault: false, title: title.title, context: .emptyObject,
       isArchived: object["is_archived"]?.bool ?? false, isPinned: false, activeBranch: active,
@@ -75,10 +88,19 @@ struct ChatGPTConversion {
     return (ArchivedConversation(conversation, branches: branches), messages)
   }
 
+  /// The time of the message that a run goes on from; the conversation's for none.
+  private func time(before run: ChatGPTTree.Run, _ times: [[Timestamp]]) -> Timestamp {
+    guard let parent = run.parent else { return created }
+    let index = run.fork - tree.runs[parent].fork - 1
+    return times[parent].indices.contains(index) ? times[parent][index] : created
+  }
+
   /// A message without a time has its predecessor's.
-  private func append(_ run: ChatGPTTree.Run, to messages: inout [ArchivedMessage]) {
+  private func append(
+    _ run: ChatGPTTree.Run, behind predecessor: Timestamp, to messages: inout [ArchivedMessage]
+  ) {
     let scope = id.description
-    var time = created
+    var time = predecessor
     for (offset, node) in run.nodes.enumerated() {
       guard let text = texts[node] else { continue }
       time = text.createdAt ?? time

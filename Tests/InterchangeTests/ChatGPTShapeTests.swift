@@ -112,6 +112,42 @@ import Testing
     try found.validate()
   }
 
+  @Test(arguments: ["null", #""1700000001""#, "1700000001000", "-1e300"])
+  func `a message without a time that can be read has that of the one before it, on a branch too`(
+    _ time: String
+  ) throws {
+    let nodes = [
+      Self.node("q", nil, ["a", "b"], Self.said("user", "q", at: "1700000005")),
+      Self.node("a", "q", ["c"], Self.said("assistant", "a", at: "1700000007")),
+      Self.node("c", "a", [], Self.said("user", "c", at: time)),
+      Self.node("b", "q", [], Self.said("assistant", "b", at: time)),
+    ]
+    let found = try ImportedPieces(of: Self.file(nodes))
+    #expect(found.contents == [["q", "a", "c", "b"]])
+    #expect(
+      found.messages[0].map { $0.message.createdAt.microseconds / 1_000_000 - 1_700_000_000 } == [5, 7, 7, 5])
+    #expect(found.conversations.first?.branches.last?.branch.createdAt.microseconds == 1_700_000_005_000_000)
+    #expect(found.skipped == [])
+  }
+
+  @Test(arguments: ["null", #""1700000001""#, "1700000001000"])
+  func `a conversation's time that cannot be read is reported, and the conversation is taken`(_ time: String) throws {
+    let isGiven = time != "null"
+    for (message, update, seconds, notes) in [
+      ("1700000005", "1700000009", 1_700_000_005, isGiven ? 1 : 0),
+      ("null", "1700000009", 1_700_000_009, isGiven ? 1 : 0),
+      ("null", time, 0, isGiven ? 3 : 1), ("1700000005", time, 1_700_000_005, isGiven ? 2 : 0),
+    ] {
+      let mapping = Self.node("q", nil, [], Self.said("user", "q", at: message))
+      let found = try ImportedPieces(
+        of: #"{"mapping":{\#(mapping)},"create_time":\#(time),"update_time":\#(update)}"#)
+      #expect(found.contents == [["q"]])
+      #expect(found.conversations.first?.conversation.createdAt.microseconds == Int64(seconds) * 1_000_000)
+      #expect(found.messages[0].first?.message.createdAt.microseconds == Int64(seconds) * 1_000_000)
+      #expect(found.skipped.count == notes)
+    }
+  }
+
   @Test(arguments: [129, 512, 513, 10_000])
   func `an element that is nested too deep is left out alone`(_ depth: Int) throws {
     let deep = String(repeating: "[{\"a\":", count: depth) + "0" + String(repeating: "}]", count: depth)

@@ -19,7 +19,7 @@ import Testing
       return #""n\#(index)":{"message":\#(message),"parent":\#(parent),"children":[\#(children)]}"#
     }
     let current = current.map { #","current_node":"n\#($0)""# } ?? ""
-    return #"{"id":"c","mapping":{\#(members.joined(separator: ","))}\#(current)}"#
+    return #"{"id":"c","create_time":1700000000,"mapping":{\#(members.joined(separator: ","))}\#(current)}"#
   }
 
   /// The texts from the root to each leaf, sorted.
