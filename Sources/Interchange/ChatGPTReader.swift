@@ -9,6 +9,8 @@ struct ChatGPTReader: ArchiveReader {
   private let owner: UserID
   private var queue = PieceQueue()
   private var number = 0
+  /// Whether the list is a member of an object.
+  private var isNamed = false
   private var state = State.start
 
   private enum State { case start, array, end }
@@ -32,19 +34,25 @@ struct ChatGPTReader: ArchiveReader {
 
   private mutating func step() throws(ConversationError) {
     if state == .start {
-      if try walk.peek() != UInt8(ascii: "["), let list = try Self.list(in: walk) { walk = list }
+      if try walk.peek() != UInt8(ascii: "["), let list = try Self.list(in: walk) { (walk, isNamed) = (list, true) }
       guard try walk.peek() == UInt8(ascii: "[") else {
-        state = .end
-        return try read(try walk.skip())
+        try read(try walk.skip())
+        return try finish()
       }
       walk.cursor.advance()
       state = .array
     }
-    guard try walk.nextElement(isFirst: number == 0) else {
-      state = .end
-      return
-    }
+    guard try walk.nextElement(isFirst: number == 0) else { return try finish() }
     try read(try walk.skip())
+  }
+
+  /// Looks whether something is left behind the last conversation.
+  private mutating func finish() throws(ConversationError) {
+    state = .end
+    if isNamed {
+      while try walk.nextKey(isFirst: false) != nil { try walk.skip() }
+    }
+    if let rest = try walk.rest() { queue.push(.skipped(rest)) }
   }
 
   /// In front of the list in `{"conversations":[…]}`; nil for any other object.

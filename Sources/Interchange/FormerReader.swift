@@ -149,6 +149,7 @@ extension FormerReader {
 
   private mutating func endIndex() {
     numbers = [:]
+    if isWhole, !source.hasTables { queue.skip("the file", "Neither of the former tables is in the file.") }
     guard isWhole else {
       let count = entries.count { $0 != nil }
       let why = "Messages of any conversation may be in what cannot be read: none of \(count) is taken."

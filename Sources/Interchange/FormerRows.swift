@@ -3,6 +3,8 @@ import StrictJSON
 
 /// Finds the rows of the former tables in a file, and reads each again when it is wanted.
 protocol FormerRows {
+  /// Whether a table was met.
+  var hasTables: Bool { get }
   /// - Returns: Nil at the end.
   /// - Throws: `.invalid` for a fault behind which nothing more can be found.
   mutating func next() throws(ConversationError) -> FormerFinding?
@@ -61,8 +63,10 @@ struct FormerJSON: FormerRows {
   private let file: ImportFile
   private var walk: JSONWalk
   private var table: FormerTable?
+  private(set) var hasTables = false
   private var isBegun = false
   private var isFirstKey = true
+  private var isAtEnd = false
   private var counts: [FormerTable: Int] = [:]
   private var isFirst = true
 
@@ -74,7 +78,7 @@ struct FormerJSON: FormerRows {
   mutating func next() throws(ConversationError) -> FormerFinding? {
     if !isBegun { try walk.take("{") }
     isBegun = true
-    while true {
+    while !isAtEnd {
       if let table {
         if try walk.nextElement(isFirst: isFirst) {
           isFirst = false
@@ -83,12 +87,17 @@ struct FormerJSON: FormerRows {
         }
         self.table = nil
       }
-      guard let key = try walk.nextKey(isFirst: isFirstKey) else { return nil }
+      guard let key = try walk.nextKey(isFirst: isFirstKey) else {
+        isAtEnd = true
+        return try walk.rest().map(FormerFinding.skipped)
+      }
       isFirstKey = false
       table = FormerTable(rawValue: key)
+      hasTables = hasTables || table != nil
       isFirst = true
       if table == nil { try walk.skip() } else { try walk.take("[") }
     }
+    return nil
   }
 
   func row(at place: FormerPlace) throws(ConversationError) -> FormerRow {

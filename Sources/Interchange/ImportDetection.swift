@@ -11,7 +11,8 @@ public func archiveReader(
   if let why = refusal(of: head) { throw ConversationError(.invalid, why) }
   var known = format
   if known == nil { known = try detected(file) }
-  guard let known else {
+  var walk = JSONWalk(file)
+  guard let known, let first = try walk.peek() else {
     throw ConversationError(
       .invalid,
       "The file is of no known format: taken are Parley's own, as JSON or lines (JSONL), ChatGPT's conversations.json and the former tables, as JSON or as a plain dump of pg_dump, in UTF-8 without a byte order mark."
@@ -19,8 +20,8 @@ public func archiveReader(
   }
   switch known {
   case .parley:
-    let parts = (try? ParleyDocumentReader.parts(of: file)) ?? [:]
-    return parts.isEmpty ? ParleyLinesReader(file) as any ArchiveReader : ParleyDocumentReader(file, parts)
+    let parts = try ParleyDocumentReader.parts(of: file)
+    return parts.map { ParleyDocumentReader(file, $0) } ?? ParleyLinesReader(file) as any ArchiveReader
   case .chatgpt:
     guard let owner else {
       throw ConversationError(
@@ -28,8 +29,7 @@ public func archiveReader(
     }
     return ChatGPTReader(file, owner: owner)
   case .former:
-    var walk = JSONWalk(file)
-    let isJSON = try walk.peek() == UInt8(ascii: "{")
+    let isJSON = first == UInt8(ascii: "{")
     return FormerReader(isJSON ? FormerJSON(file) as any FormerRows : SQLDump(file), owner: owner)
   }
 }

@@ -112,10 +112,19 @@ struct JSONWalk {
     }
   }
 
-  private var place: String { "at byte \(cursor.offset)" }
+  /// Whatever stands behind the end of the document; nil for nothing.
+  mutating func rest() throws(ConversationError) -> SkippedPiece? {
+    guard try peek() != nil else { return nil }
+    return SkippedPiece(place: "byte \(cursor.offset)", why: "The JSON ends in front of this, which is not taken.")
+  }
 
   /// What is wrong at the place where the walk stands.
-  var broken: ConversationError {
-    ConversationError(.invalid, "The JSON is broken or cut off \(place); the rest of the file cannot be read.")
+  private var broken: ConversationError {
+    let isCut = cursor.offset >= cursor.file.size
+    return ConversationError(
+      .invalid,
+      isCut
+        ? "The file is cut off: the JSON has no end."
+        : "The JSON is broken at byte \(cursor.offset); the rest of the file cannot be read.")
   }
 }

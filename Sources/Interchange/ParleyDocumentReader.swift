@@ -3,30 +3,59 @@ import Wire
 
 /// Reads Parley's document of one conversation, its members in any order.
 struct ParleyDocumentReader: ArchiveReader {
+  /// Where the document's members stand.
+  struct Parts {
+    fileprivate var spans: [String: Range<Int>] = [:]
+    /// What stands behind the document.
+    fileprivate var rest: SkippedPiece?
+    /// Why the document's end cannot be found.
+    fileprivate var fault: ConversationError?
+  }
+
   private let file: ImportFile
-  private let parts: [String: Range<Int>]
+  private var parts: Parts
   private var messages: JSONWalk?
   private var batch = MessageBatch()
   private var count = 0
   private var isBegun = false
 
-  /// - Parameter parts: Where the document's members stand.
-  init(_ file: ImportFile, _ parts: [String: Range<Int>]) { (self.file, self.parts) = (file, parts) }
+  init(_ file: ImportFile, _ parts: Parts) { (self.file, self.parts) = (file, parts) }
 
-  /// Where the document's parts stand; empty if the first object is a line's record.
-  static func parts(of file: ImportFile) throws(ConversationError) -> [String: Range<Int>] {
+  /// - Returns: Nil if the first object is a line's record.
+  static func parts(of file: ImportFile) throws(ConversationError) -> Parts? {
     var walk = JSONWalk(file)
-    try walk.take("{")
-    var parts: [String: Range<Int>] = [:]
-    while let key = try walk.nextKey(isFirst: parts.isEmpty) { parts[key] = try walk.skip() }
-    return parts["format"] != nil && parts["conversation"] != nil ? parts : [:]
+    var parts = Parts()
+    var keys: Set<String> = []
+    do throws(ConversationError) {
+      try walk.take("{")
+      while let key = try walk.nextKey(isFirst: keys.isEmpty) {
+        keys.insert(key)
+        parts.spans[key] = try walk.skip()
+      }
+      parts.rest = try walk.rest()
+      return keys.isSuperset(of: ["format", "conversation"]) ? parts : nil
+    } catch {
+      guard error.code == .invalid else { throw error }
+      parts.fault = error
+    }
+    // A record has one key, and the header that lines begin with has none of these.
+    if keys.count > 1, !keys.isDisjoint(with: ["conversation", "branches", "messages"]) { return parts }
+    let isCut = try walk.peek() == nil
+    return isCut && keys.contains("format") ? parts : nil
   }
 
   mutating func next() throws(ConversationError) -> ArchivePiece? {
     let isFirst = !isBegun
     isBegun = true
+    if isFirst, let fault = parts.fault {
+      let why = fault.message + " Its conversation is left out."
+      return .skipped(SkippedPiece(place: "the file", why: why))
+    }
     do throws(ConversationError) {
-      return try isFirst ? conversation() : nextBatch().map(ArchivePiece.messages)
+      if isFirst { return try conversation() }
+      if let batch = try nextBatch() { return .messages(batch) }
+      defer { parts.rest = nil }
+      return parts.rest.map(ArchivePiece.skipped)
     } catch {
       guard error.code == .invalid || error.code == .tooLarge else { throw error }
       messages = nil
@@ -37,7 +66,7 @@ struct ParleyDocumentReader: ArchiveReader {
   }
 
   private mutating func conversation() throws(ConversationError) -> ArchivePiece {
-    guard let conversation = parts["conversation"], let branches = parts["branches"] else {
+    guard let conversation = parts.spans["conversation"], let branches = parts.spans["branches"] else {
       throw ConversationError(.invalid, "The document lacks its conversation or its branches.")
     }
     var found: [ArchivedBranch] = []
@@ -45,7 +74,7 @@ struct ParleyDocumentReader: ArchiveReader {
     try walk.take("[")
     while try walk.nextElement(isFirst: found.isEmpty) { found.append(try ArchiveRecord.branch(bytes(walk.skip()))) }
     let value = try ArchiveRecord.conversation(bytes(conversation))
-    if let span = parts["messages"] {
+    if let span = parts.spans["messages"] {
       var walk = JSONWalk(file, at: span.lowerBound)
       try walk.take("[")
       messages = walk

@@ -25,6 +25,7 @@ struct SQLDump: FormerRows {
   /// As PostgreSQL's own greatest number of columns, and far more lists of them than one dump has.
   private static let columns = 1_600
   private static let shapes = 100
+  private(set) var hasTables = false
   private let file: ImportFile
   private var lexer: SQLLexer
   private var state = State.statement
@@ -155,6 +156,7 @@ extension SQLDump {
   private mutating func readTable() throws(ConversationError) -> FormerTable? {
     var table: FormerTable?
     repeat { table = FormerTable(rawValue: try readName()) } while try lexer.take(".")
+    hasTables = hasTables || table != nil
     return table
   }
 

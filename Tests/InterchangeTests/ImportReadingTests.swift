@@ -43,7 +43,55 @@ import Testing
 
   @Test(arguments: [(chat, ImportFormat.chatgpt), (former, .former)])
   func `a file cut off anywhere is read to its end`(_ text: String, _ format: ImportFormat) throws {
-    for length in 0..<text.utf8.count { _ = try ImportedPieces(of: Array(text.utf8.prefix(length)), format) }
+    for length in 1..<text.utf8.count { _ = try ImportedPieces(of: Array(text.utf8.prefix(length)), format) }
+  }
+
+  /// What stands behind the end, and how much of it is not white space.
+  @Test(arguments: [("\n", 0), (" x", 1), ("\n{}", 1), ("]", 1), ("\u{0}", 1)])
+  func `what stands behind the end of a document is reported, and the document is taken`(
+    _ rest: String, _ count: Int
+  ) throws {
+    let former = Self.former
+    for text in [
+      former, #"{"conversations":\#(Self.chat)}"#, Self.chat, ParleySample.document(2),
+    ] {
+      let whole = try ImportedPieces(of: text)
+      let found = try ImportedPieces(of: text + rest)
+      #expect(found.conversations == whole.conversations && found.messages == whole.messages)
+      #expect(found.conversations.count == 1)
+      let place = text.utf8.count + (rest.utf8.count == 1 || count == 0 ? 0 : 1)
+      let reported = found.skipped.filter { !whole.skipped.contains($0) }
+      #expect(reported.map(\.place) == (count == 0 ? [] : ["byte \(place)"]))
+    }
+    let twice = try ImportedPieces(of: ParleySample.document(2) + ParleySample.document(2))
+    #expect(twice.contents == [["text", "text"]])
+    #expect(twice.skipped.map(\.place) == ["byte \(ParleySample.document(2).utf8.count)"])
+  }
+
+  @Test(arguments: ["", " ", "\n\n"]) func `an empty file is refused, whatever format is named`(_ text: String) {
+    for format in ImportFormat.allCases + [nil] as [ImportFormat?] {
+      let error = #expect(throws: ConversationError.self) { _ = try ImportedPieces(of: text, format) }
+      #expect(error?.code == .invalid && error?.message.contains("no known format") == true)
+    }
+  }
+
+  @Test func `a file of another format than the named one is reported`() throws {
+    let files: [(ImportFormat?, String)] = [
+      (.parley, ParleySample.lines(2)), (.parley, ParleySample.document(2)), (.chatgpt, Self.chat),
+      (.former, Self.former),
+      (.former, String(decoding: try fixture("former-copy.sql"), as: UTF8.self)),
+      (nil, "{}"), (nil, #"{"a":[]}"#), (nil, "SET a = 1;\nINSERT INTO other VALUES (1);\n"), (nil, "nonsense"),
+    ]
+    for (own, text) in files {
+      for format in ImportFormat.allCases where format != own {
+        let found = try ImportedPieces(of: text, format)
+        #expect(found.conversations == [] && found.skipped.count >= 1, "\(format): \(text.prefix(20))")
+      }
+    }
+    // Tables without rows are no fault.
+    for text in [#"{"pam_conversations":[]}"#, "CREATE TABLE pam_messages (id uuid);\n"] {
+      #expect(try ImportedPieces(of: text).skipped == [])
+    }
   }
 
   @Test(arguments: ImportFormat.allCases)

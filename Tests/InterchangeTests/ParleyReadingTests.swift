@@ -35,6 +35,29 @@ import Testing
     #expect(skipped == 1 && messages < 150)
   }
 
+  @Test func `a document that is cut off anywhere is said to be so, once`() throws {
+    let document = Array(ParleySample.document(40).utf8)
+    for length in stride(from: 12, to: document.count, by: 7) {
+      let found = try ImportedPieces(of: Array(document.prefix(length)))
+      #expect(found.conversations == [])
+      #expect(found.skipped.map(\.place) == ["the file"], "\(length)")
+      #expect(found.skipped.first?.why.contains("cut off") == true, "\(length)")
+    }
+    var broken = document
+    // In the place of the bracket behind the messages.
+    broken[document.count - 2] = UInt8(ascii: "}")
+    #expect(try ImportedPieces(of: broken).skipped.map(\.place) == ["the file"])
+  }
+
+  @Test func `a header that is damaged leaves the lines behind it whole`() throws {
+    for header in [#"{"format":"parley,"format_version":1}"#, #"{"format":"parley","format_version":1"#, "{", "x"] {
+      let lines = ParleySample.lines(5).split(separator: "\n").dropFirst().joined(separator: "\n")
+      let found = try ImportedPieces(of: header + "\n" + lines, .parley)
+      #expect(found.messages.map(\.count) == [5])
+      #expect(found.skipped.map(\.place) == ["line 1"])
+    }
+  }
+
   @Test func `a faulty message ends only its own conversation`() throws {
     let found = try ImportedPieces(of: ParleySample.lines(5, broken: 3) + ParleySample.lines(4))
     #expect(found.messages.map(\.count) == [2, 4])
