@@ -40,7 +40,9 @@ public protocol ArchivingStore: Store {
   /// It keeps its id if that is free. Otherwise it gets one that follows from its own and the user's, so that the same file
   /// taken in twice makes one conversation.
   /// - Returns: Nil if the user has it already.
-  /// - Throws: `.invalid` or `.tooLarge` for a conversation that no store would hold; `.forbidden` for another user's.
+  /// - Throws: `.conflict` with the rule `.beingErased` while what there was of it is being removed: under another id it would come
+  ///   a second time afterwards.
+  ///   `.invalid` or `.tooLarge` for a conversation that no store would hold; `.forbidden` for another user's.
   func beginRestoring(
     _ conversation: ArchivedConversation, as principal: Principal
   ) async throws(ConversationError) -> Restoration?
@@ -107,6 +109,8 @@ public struct ArchivedMessage: Hashable, Sendable {
 public struct Restoration: Sendable {
   /// The conversation's own id, or the one it gets.
   public let id: ConversationID
+  /// The store's, to tell it from another of the same conversation.
+  public let mark: Int
   public let archive: ArchivedConversation
   public let principal: Principal
   /// Messages taken in so far, deleted ones not counted, nor those of deleted branches.
@@ -116,8 +120,9 @@ public struct Restoration: Sendable {
   /// Where its branch stands among the archive's.
   public var branchIndex = 0
 
-  public init(id: ConversationID, archive: ArchivedConversation, principal: Principal) {
+  public init(id: ConversationID, mark: Int, archive: ArchivedConversation, principal: Principal) {
     self.id = id
+    self.mark = mark
     self.archive = archive
     self.principal = principal
   }

@@ -47,6 +47,8 @@ public struct ConversationError: Error, Sendable {
     case tooMuchWaits
     /// The branch has a turn already, which writes this message.
     case turnRuns(MessageID)
+    /// What has the id is on its way out.
+    case beingErased
   }
 
   public init(

@@ -25,7 +25,9 @@ public struct ImportReport: Hashable, Sendable {
   public mutating func skip(_ piece: SkippedPiece) {
     skippedCount += 1
     if piece.isPresent { presentCount += 1 }
-    if skipped.count < Limits.reportedSkips { skipped.append(piece) }
+    // What is here already is listed shortly, so that there is room for what is missing.
+    let places = piece.isPresent ? Limits.reportedPresent : Limits.reportedSkips
+    if skipped.count < places { skipped.append(piece) }
   }
 }
 

@@ -117,9 +117,14 @@ public enum Limits {
   public static let recordBytes = 33_554_432
   /// Things that were not taken which the report of an import names; beyond, they are only counted.
   public static let reportedSkips = 1_000
+  /// Conversations that were here before which it names.
+  public static let reportedPresent = 100
   /// Imports at one time; one more waits for some seconds and is then refused as `unavailable`.
   public static let imports = 2
+  public static let importsOfOne = 1
   public static let importWaitSeconds = 30
+  /// Seconds that an import waits, in all, for what holds the ids of its conversations and is being erased.
+  public static let importErasureSeconds = 60
   /// Files to import that are on their way in at one time, of all and of one user; one more is refused as `unavailable`.
   public static let uploads = 8
   public static let uploadsOfOne = 2
@@ -138,8 +143,6 @@ public enum Limits {
   public static let lateBytes = 4_194_304
   /// Milliseconds that the caller of an erasure waits for the last of it, which others may hold up.
   public static let eraseMilliseconds = 5_000
-  /// Times that an import asks whether what holds its conversation's id is gone, some seconds each.
-  public static let restoreTries = 6
   /// Messages of an earlier Parley that are put into the search index in one transaction.
   public static let indexRows = 1_000
   /// Pages of the search index that are tidied in one step while the store is idle: a millisecond or two.

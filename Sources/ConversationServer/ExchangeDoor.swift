@@ -15,7 +15,7 @@ struct ExchangeDoor: Sendable {
   let limiter: RateLimiter
   private let exports = Slots(Limits.exports, each: Limits.exportsOfOne)
   private let uploads = Slots(Limits.uploads, each: Limits.uploadsOfOne)
-  private let imports = Slots(Limits.imports, each: Limits.imports)
+  private let imports = Slots(Limits.imports, each: Limits.importsOfOne)
 
   init(store: any ArchivingStore, directory: String, authenticator: Authenticator, limiter: RateLimiter) {
     (self.store, self.directory) = (store, directory)

@@ -376,7 +376,7 @@ extension OpenAPI {
         "frame_bytes": \(described(count, "One WebSocket frame.")),
         "import_bytes": \(described(count, "One file that is imported.")),
         "import_record_bytes": \(described(count, "One record of it; of another system, one conversation.")),
-        "imports_of_a_user": \(described(count, "At one time.")),
+        "imports_of_a_user": \(described(count, "Files on their way in at one time; they are taken one after the other.")),
         "exports_of_a_user": \(described(count, "At one time."))
       }
     }

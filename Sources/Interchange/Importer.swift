@@ -34,6 +34,7 @@ public struct Importer: Sendable {
     var report = ImportReport()
     var current: Current?
     var erased: Set<UserID> = []
+    let patience = Patience(seconds: Limits.importErasureSeconds)
     do throws(ConversationError) {
       while let piece = try reader.next() {
         guard !Task.isCancelled, !isStopped() else {
@@ -42,7 +43,7 @@ public struct Importer: Sendable {
         switch piece {
         case .conversation(let archive, let place):
           try await finish(&current, &erased, &report)
-          current = try await begin(archive, place, erased, &report)
+          current = try await begin(archive, place, &erased, patience, &report)
         case .messages(let messages):
           try await take(messages, &current, &erased, &report)
         case .skipped(let piece):
@@ -68,7 +69,8 @@ public struct Importer: Sendable {
   ///
   /// - Parameter erased: Users that were erased since the import began. Nothing more of the file becomes theirs.
   private func begin(
-    _ archive: ArchivedConversation, _ place: String, _ erased: Set<UserID>, _ report: inout ImportReport
+    _ archive: ArchivedConversation, _ place: String, _ erased: inout Set<UserID>, _ patience: Patience,
+    _ report: inout ImportReport
   ) async throws(ConversationError) -> Current? {
     var archive = archive
     if let owner { archive.conversation.userID = owner }
@@ -77,12 +79,17 @@ public struct Importer: Sendable {
       return nil
     }
     do throws(ConversationError) {
-      if let restoration = try await store.beginRestoring(archive, as: principal) {
-        return Current(restoration: restoration, place: place)
+      let restoration = try await patience.retry { () async throws(ConversationError) in
+        try await store.beginRestoring(archive, as: principal)
       }
+      if let restoration { return Current(restoration: restoration, place: place) }
       report.skip(.present(at: place))
     } catch {
-      try error.requireSkippable()
+      if error.code == .notFound {
+        erased.insert(archive.conversation.userID)
+      } else {
+        try error.requireSkippable()
+      }
       report.skip(SkippedPiece(place: place, why: error.message))
     }
     return nil
@@ -128,6 +135,30 @@ public struct Importer: Sendable {
     current = nil
     await store.abandonRestoring(taken.restoration)
     report.skip(SkippedPiece(place: taken.place, why: error.message))
+  }
+}
+
+/// Waits while what has a conversation's id is being erased, so long in all.
+private final class Patience {
+  private var left: Duration
+
+  init(seconds: Int) {
+    left = .seconds(seconds)
+  }
+
+  func retry<Value>(
+    _ body: () async throws(ConversationError) -> Value
+  ) async throws(ConversationError) -> Value {
+    while true {
+      do throws(ConversationError) {
+        return try await body()
+      } catch {
+        guard case .beingErased = error.rule, left > .zero else { throw error }
+        let pause = Duration.milliseconds(100)
+        left -= pause
+        guard (try? await Task.sleep(for: pause)) != nil else { throw error }
+      }
+    }
   }
 }
 

@@ -8,12 +8,30 @@ import Synchronization
 /// The conversations that are being taken in. Whoever removes hidden rows leaves these alone; whoever erases a user takes its
 /// conversations out, and their import ends.
 final class Restorations: Sendable {
-  private let owners = Mutex<[ConversationID: UserID]>([:])
+  private struct Running {
+    var marks: [ConversationID: (user: UserID, mark: Int)] = [:]
+    var lastMark = 0
+  }
 
-  func begin(_ id: ConversationID, of user: UserID) { owners.withLock { $0[id] = user } }
-  func end(_ id: ConversationID) { owners.withLock { _ = $0.removeValue(forKey: id) } }
-  func endAll(of user: UserID) { owners.withLock { $0 = $0.filter { $0.value != user } } }
-  func contains(_ id: ConversationID) -> Bool { owners.withLock { $0[id] != nil } }
+  private let running = Mutex(Running())
+
+  /// A mark for one that is about to begin: a later one of the same conversation has another.
+  func newMark() -> Int {
+    running.withLock { running in
+      running.lastMark += 1
+      return running.lastMark
+    }
+  }
+
+  func begin(_ id: ConversationID, of user: UserID, mark: Int) { running.withLock { $0.marks[id] = (user, mark) } }
+
+  func end(_ id: ConversationID, mark: Int) {
+    running.withLock { if $0.marks[id]?.mark == mark { $0.marks[id] = nil } }
+  }
+
+  func endAll(of user: UserID) { running.withLock { $0.marks = $0.marks.filter { $0.value.user != user } } }
+  func contains(_ id: ConversationID) -> Bool { running.withLock { $0.marks[id] != nil } }
+  func contains(_ id: ConversationID, mark: Int) -> Bool { running.withLock { $0.marks[id]?.mark == mark } }
 }
 
 extension SQLStore {
@@ -25,27 +43,24 @@ extension SQLStore {
     guard principal.owns(user) else {
       throw ConversationError(.forbidden, "A user may import its own conversations only.", field: "user_id")
     }
-    var tries = 1
-    var place = try await begin(archive)
-    // What an interrupted import left, or an erasure has not removed yet, holds the id. Another id would make a second
-    // conversation of it once that is gone.
-    while case .hidden(let id) = place {
-      guard tries < Limits.restoreTries else {
-        throw ConversationError(.conflict, "The conversation is still being erased; import it again later.")
-      }
-      tries += 1
-      await removeHidden(id)
-      place = try await begin(archive)
+    let mark = restorations.newMark()
+    let id: ConversationID
+    switch try await begin(archive, mark: mark) {
+    case .free(let free): id = free
+    case .there: return nil
+    case .hidden:
+      pendingErasures.add()
+      throw ConversationError(
+        .conflict, "The conversation is still being erased; import it again later.", rule: .beingErased)
     }
-    guard case .free(let id) = place else { return nil }
-    let restoration = Restoration(id: id, archive: archive, principal: principal)
+    let restoration = Restoration(id: id, mark: mark, archive: archive, principal: principal)
     do {
       var rest = archive.branches[...]
       while !rest.isEmpty {
         let chunk = Array(rest.prefix(Limits.eraseRows))
         rest = rest.dropFirst(chunk.count)
         try await write { connection in
-          try self.requireRestoring(id)
+          try self.requireRestoring(restoration)
           for branch in chunk { try self.insert(branch, of: id, on: connection) }
         }
       }
@@ -67,20 +82,28 @@ extension SQLStore {
   }
 
   /// Makes the conversation's row, hidden, if there is a place for it.
-  private func begin(_ archive: ArchivedConversation) async throws(ConversationError) -> Place {
-    // Known even if the commit fails: what it left must not count as being taken in.
-    let begun = Mutex<ConversationID?>(nil)
+  private func begin(_ archive: ArchivedConversation, mark: Int) async throws(ConversationError) -> Place {
+    // A commit that failed may have come to pass, and one that was given up may still come: what either leaves must not count as
+    // being taken in.
+    let state = Mutex((begun: ConversationID?.none, isGivenUp: false))
     do {
       return try await write { connection in
         let place = try self.place(of: archive.conversation, on: connection)
         guard case .free(let id) = place else { return place }
-        self.restorations.begin(id, of: archive.conversation.userID)
-        begun.withLock { $0 = id }
+        try state.withLock { state in
+          guard !state.isGivenUp else { throw ConversationError(.unavailable, "The import was given up.") }
+          self.restorations.begin(id, of: archive.conversation.userID, mark: mark)
+          state.begun = id
+        }
         try self.insert(archive, as: id, on: connection)
         return place
       }
     } catch {
-      if let id = begun.withLock({ $0 }) { await abandon(id) }
+      let begun = state.withLock { state in
+        state.isGivenUp = true
+        return state.begun
+      }
+      if let begun { await abandon(begun, mark: mark) }
       throw error
     }
   }
@@ -138,7 +161,7 @@ extension SQLStore {
     for message in messages { try message.validate() }
     let before = restoration
     restoration = try await write { connection in
-      try self.requireRestoring(before.id)
+      try self.requireRestoring(before)
       var restoration = before
       let search = SearchIndex(owner: before.archive.conversation.userID, conversation: before.id)
       for message in messages {
@@ -150,8 +173,8 @@ extension SQLStore {
     }
   }
 
-  private func requireRestoring(_ id: ConversationID) throws {
-    guard restorations.contains(id) else {
+  private func requireRestoring(_ restoration: Restoration) throws {
+    guard restorations.contains(restoration.id, mark: restoration.mark) else {
       throw ConversationError(.notFound, "The user was erased while its conversation was imported.")
     }
   }
@@ -202,7 +225,7 @@ extension SQLStore {
     try restoration.requireWhole()
     let conversation = restoration.archive.conversation
     let shown = try await write { connection in
-      try self.requireRestoring(restoration.id)
+      try self.requireRestoring(restoration)
       func isTaken(_ session: String) throws -> Bool {
         try connection.first(
           ArchiveStatements.isSessionTaken, [.id(conversation.userID), .text(session)]
@@ -226,16 +249,18 @@ extension SQLStore {
         ])
       return try self.owned(.id(restoration.id), by: restoration.principal, on: connection)
     }
-    restorations.end(restoration.id)
+    restorations.end(restoration.id, mark: restoration.mark)
     commands.add()
     return shown
   }
 
-  public func abandonRestoring(_ restoration: Restoration) async { await abandon(restoration.id) }
+  public func abandonRestoring(_ restoration: Restoration) async {
+    await abandon(restoration.id, mark: restoration.mark)
+  }
 
   /// Removed at once, so that the same file, mended, can come again; what cannot be removed now goes in the background.
-  private func abandon(_ id: ConversationID) async {
-    restorations.end(id)
+  private func abandon(_ id: ConversationID, mark: Int) async {
+    restorations.end(id, mark: mark)
     await removeHidden(id)
   }
 }

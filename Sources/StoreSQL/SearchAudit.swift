@@ -17,7 +17,11 @@ extension SQLStore {
     guard try await read({ try $0.first(SearchStatements.state, [], SearchState.init) }) != nil else {
       return report(Finding(.searchIndex, subject: "the search index", fault: "has no state"))
     }
-    guard try await read({ try $0.first(SearchAuditStatements.heads, []) { try $0.integer(0) } }) == 2 else {
+    let heads = try await auditing("the search index", of: .searchIndex, report) { connection in
+      try connection.first(SearchAuditStatements.heads, []) { try $0.integer(0) }
+    }
+    guard let heads else { return }
+    guard heads == 2 else {
       return report(Finding(.searchIndex, subject: "the search index", fault: "has lost its head"))
     }
     var last = UserID(high: 0, low: 0)

@@ -64,7 +64,7 @@ public struct Reply: Sendable {
       skipped: try fields.list("skipped", of: "piece") { piece throws(ConversationError) in
         SkippedPiece(place: try piece.string("where"), why: try piece.string("why"))
       }, skippedCount: try fields.count("skipped_count"),
-      presentCount: try fields.count("already_there"))
+      presentCount: fields.has("already_there") ? try fields.count("already_there") : 0)
   }
 
   // MARK: Lists

@@ -20,6 +20,12 @@ final class OutputFile {
       (self.path, temporary, descriptor) = (nil, "", STDOUT_FILENO)
       return
     }
+    if let open = Self.inherited(named) {
+      // As it was opened: a shell's `>>` goes on behind what is there.
+      (path, temporary, descriptor) = (nil, "", dup(open))
+      guard descriptor >= 0 else { throw Self.cannotMake(named) }
+      return
+    }
     var facts = stat()
     if replaces, stat(named, &facts) == 0, facts.st_mode & S_IFMT != S_IFREG {
       (path, temporary) = (nil, "")
@@ -35,6 +41,19 @@ final class OutputFile {
     guard replaces || access(path, F_OK) != 0 else { throw Self.taken(path) }
     descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw Self.cannotMake(path) }
+  }
+
+  /// What names like `/dev/stdout` and `/dev/fd/3` stand for; nil for others.
+  private static func inherited(_ path: String) -> Int32? {
+    switch path {
+    case "/dev/stdout": return STDOUT_FILENO
+    case "/dev/stderr": return STDERR_FILENO
+    default:
+      for folder in ["/dev/fd/", "/proc/self/fd/"] where path.hasPrefix(folder) {
+        return Int32(path.dropFirst(folder.count))
+      }
+      return nil
+    }
   }
 
   /// The file that a link stands for: it is replaced, not the link.
@@ -57,7 +76,10 @@ final class OutputFile {
 
   /// Puts it into its place, and syncs both.
   func close() throws {
-    guard let path else { return }
+    guard let path else {
+      guard descriptor == STDOUT_FILENO || Glibc.close(descriptor) == 0 else { throw failure() }
+      return
+    }
     guard fsync(descriptor) == 0 else { throw failure() }
     let isClosed = Glibc.close(descriptor) == 0
     descriptor = -1

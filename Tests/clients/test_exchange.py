@@ -345,6 +345,12 @@ def test_an_export_replaces_files_only(own_server: Server, tmp_path: Path) -> No
     assert run(link).returncode == 0 and link.is_symlink() and real.read_bytes() == file
     full = run(Path("/dev/full"))
     assert full.returncode == 74 and b"No space left" in full.stderr and Path("/dev/full").is_char_device()
+    # A shell's >> goes on behind what is there.
+    with real.open("ab") as more:
+        subprocess.run(
+            [binary(), "export", conversation, "--output", "/dev/stdout", "--data", str(own_server.data)],
+            env=environment() | place, stdout=more, timeout=COMMAND_SECONDS, check=True)
+    assert real.read_bytes() == file + file
     nobody = subprocess.run(
         [binary(), "export", "01a20fe1-eb83-7bc5-b9de-30fea8e88f12", "--data", str(own_server.data)],
         env=environment() | place, capture_output=True, timeout=COMMAND_SECONDS, check=False)
