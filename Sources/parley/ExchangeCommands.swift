@@ -79,7 +79,7 @@ struct Import: AsyncParsableCommand {
 
   @OptionGroup var flags: ServerFlags
 
-  @Argument(help: "The file.")
+  @Argument(help: "The file; - for standard input.")
   var file: String
 
   @Option(
@@ -95,10 +95,7 @@ struct Import: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let descriptor = open(file, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else {
-      throw CommandFailure(.inputOutput, "Cannot read \(file): \(String(cString: strerror(errno))).")
-    }
+    let descriptor = try opened()
     defer { close(descriptor) }
     // The whole file is taken in before the answer comes.
     let remote = try await flags.remote(named: "parley import", answerSeconds: 3_600).store
@@ -114,6 +111,55 @@ struct Import: AsyncParsableCommand {
     let unnamed = missing - report.skipped.count { !$0.isPresent }
     if unnamed > 0 { printToStandardError("not taken: \(unnamed) more") }
     guard missing == 0 else { throw CommandFailure(.finding, "\(missing) things were not taken.") }
+  }
+
+  /// The file to read. What is none – standard input, a pipe – is kept in one without a name: how long it is must be known.
+  private func opened() throws -> Int32 {
+    let source = file == "-" ? dup(STDIN_FILENO) : open(file, O_RDONLY | O_CLOEXEC)
+    guard source >= 0 else { throw cannotRead() }
+    var facts = stat()
+    guard fstat(source, &facts) == 0 else { throw cannotRead() }
+    if file != "-", facts.st_mode & S_IFMT == S_IFREG { return source }
+    defer { close(source) }
+    let directory = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    var path = Array("\(directory)/.parley-XXXXXX".utf8CString)
+    let kept = mkstemp(&path)
+    guard kept >= 0, unlink(path) == 0 else {
+      throw CommandFailure(.cannotCreate, "Cannot keep the input in \(directory): \(String(cString: strerror(errno))).")
+    }
+    do {
+      try copy(source, to: kept)
+    } catch {
+      close(kept)
+      throw error
+    }
+    return kept
+  }
+
+  /// As much as an import takes, and a byte more, which tells that it is too much.
+  private func copy(_ source: Int32, to kept: Int32) throws {
+    var bytes = [UInt8](repeating: 0, count: 65_536)
+    var size = 0
+    while size <= Limits.importBytes {
+      let count = read(source, &bytes, bytes.count)
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else { throw cannotRead() }
+      guard count > 0 else { return }
+      size += count
+      var rest = bytes[..<count]
+      while !rest.isEmpty {
+        let written = rest.withUnsafeBytes { write(kept, $0.baseAddress, $0.count) }
+        if written < 0, errno == EINTR { continue }
+        guard written > 0 else {
+          throw CommandFailure(.inputOutput, "Cannot keep the input: \(String(cString: strerror(errno))).")
+        }
+        rest = rest.dropFirst(written)
+      }
+    }
+  }
+
+  private func cannotRead() -> CommandFailure {
+    CommandFailure(.inputOutput, "Cannot read \(file): \(String(cString: strerror(errno))).")
   }
 
   private func shownLine(_ text: String) -> String {

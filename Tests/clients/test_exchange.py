@@ -187,6 +187,14 @@ def test_the_command_line_takes_out_and_in(own_server: Server, tmp_path: Path) -
         again = run("import", str(tmp_path / "all.jsonl"))
         # Nothing is missing: a script can repeat it until it ends well.
         assert (again.returncode, again.stderr) == (0, b"") and b"1 conversations were here already" in again.stdout
+        # Out of one pipe and into the next.
+        native.ask("DELETE", f"/v1/users/{user}")
+        piped = subprocess.run(
+            [binary(), "import", "-", "--data", str(own_server.data), "--server", own_server.url], input=before,
+            capture_output=True, env=environment(), timeout=COMMAND_SECONDS, check=False)
+        assert (piped.returncode, piped.stdout) == (0, b"imported 1 conversations, 4 messages\n")
+        assert export(native, "/v1/export") == before
+        assert run("import", str(tmp_path)).returncode == 74 and run("import", str(tmp_path / "nothing")).returncode == 74
     own_server.stop()
     assert run("export", "--user", user).returncode == 69
     own_server.restart()
