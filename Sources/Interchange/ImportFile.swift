@@ -83,6 +83,8 @@ struct ByteCursor {
   }
 
   mutating func seek(to offset: Int) {
+    // What is in the buffer need not be read again.
+    if (start...start + buffer.count).contains(offset) { return index = offset - start }
     start = offset
     index = 0
     buffer = []

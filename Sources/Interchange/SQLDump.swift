@@ -42,8 +42,6 @@ struct SQLDump: FormerRows {
   /// Whether that statement may give messages.
   private var mayHoldMessages = true
   private var isEndSeen = false
-  /// Bytes that were read again behind faults.
-  private var readAgain = 0
 
   init(_ file: ImportFile) {
     self.file = file
@@ -81,19 +79,14 @@ struct SQLDump: FormerRows {
   }
 
   /// Goes to the next line, behind the one that the broken statement or row begins in, that begins a statement with rows. The
-  /// fault may have been noticed at the end of the file only; bytes are read again until they are four times the file, so
-  /// that no file keeps a reader busy for long.
+  /// fault may have been noticed at the end of the file only. What is read again for it counts with what the lexer itself
+  /// goes back over, and the file is given up when that is four times its size.
   ///
   /// - Returns: Whether there is more to read.
   private mutating func recover() throws(ConversationError) -> Bool {
-    readAgain += lexer.cursor.offset - begin
-    guard readAgain <= 4 * file.size else {
-      (state, isEndSeen) = (.end, true)
-      return false
-    }
+    lexer.goBack(to: begin)
     state = .statement
-    lexer.cursor.seek(to: begin)
-    while true {
+    while !lexer.isGivenUp {
       try lexer.skipLine()
       let offset = lexer.cursor.offset
       var head: [UInt8] = []
@@ -103,10 +96,12 @@ struct SQLDump: FormerRows {
       }
       if head.isEmpty, try lexer.cursor.peek() == nil { return false }
       if ["COPY ", "INSERT INTO ", "-- Postgre"].contains(where: { head.starts(with: $0.utf8) }) {
-        lexer.cursor.seek(to: offset)
+        lexer.goBack(to: offset)
         return true
       }
     }
+    (state, isEndSeen) = (.end, true)
+    return false
   }
 }
 
@@ -241,12 +236,12 @@ extension SQLDump {
     case .word("table"): break
     default: return try passOver()
     }
-    let place = lexer.cursor
+    let place = lexer.cursor.offset
     if try lexer.next() == .word("if") {
       try expect("not")
       try expect("exists")
     } else {
-      lexer.cursor = place
+      lexer.goBack(to: place)
     }
     guard let table = try readTable(), try lexer.take("(") else { return try passOver() }
     definitions[table] = try readDefinition()

@@ -28,6 +28,8 @@ struct SQLLexer {
   private(set) var start = 0
   /// The dumps, of a database or of all of them, whose first comment came, and whose last one did not.
   private(set) var openDumps: Set<String> = []
+  /// Bytes that were gone back over.
+  private var readAgain = 0
   private static let nameBytes = 128
 
   init(_ cursor: ByteCursor) { self.cursor = cursor }
@@ -65,6 +67,24 @@ struct SQLLexer {
     try skipBlank()
     let byte = try cursor.peek()
     return byte == UInt8(ascii: ",") || byte == UInt8(ascii: ")")
+  }
+
+  /// Whether so much was read again that the rest of the file is not worth it: faults behind which a reader goes back far
+  /// could follow one another to the file's end.
+  var isGivenUp: Bool { readAgain > 4 * cursor.file.size }
+
+  /// Goes back to a place that was passed.
+  mutating func goBack(to offset: Int) {
+    readAgain += cursor.offset - offset
+    cursor.seek(to: offset)
+  }
+
+  /// Goes back to a place in order to take for something else what stands there.
+  ///
+  /// - Throws: `.invalid` if the file is given up.
+  mutating func reconsider(from offset: Int) throws(ConversationError) {
+    goBack(to: offset)
+    guard !isGivenUp else { throw fault("too much of the file must be read again") }
   }
 
   mutating func skipLine() throws(ConversationError) {

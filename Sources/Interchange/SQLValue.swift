@@ -56,19 +56,19 @@ extension SQLLexer {
 
   /// Reads a row up to its closing bracket. Goes past values that are no literals: the row may tell whose it is all the same.
   ///
-  /// - Throws: `.invalid` if the row has no end, or quotation marks stand where they cannot.
+  /// - Throws: `.invalid` if the row has no end, quotation marks stand where they cannot, or the file is given up.
   mutating func values(keeping most: Int) throws(ConversationError) -> Values {
     var found = Values()
     repeat {
-      let place = cursor
+      let place = cursor.offset
       do throws(ConversationError) {
         let literal = try value()
         guard try isBehindValue() else { throw fault("a comma or a closing bracket is expected") }
         found.add(literal, keeping: most)
       } catch {
         guard error.code == .invalid else { throw error }
-        cursor = place
-        let why = "The value at byte \(place.offset) is no literal that can be read."
+        try reconsider(from: place)
+        let why = "The value at byte \(place) is no literal that can be read."
         try skipExpression()
         found.add(nil, keeping: most)
         found.fault = found.fault ?? ConversationError(.invalid, why)
@@ -86,7 +86,9 @@ extension SQLLexer {
       let token = try next()
       switch token {
       case .mark("("), .mark("["): depth += 1
-      case .mark(")"), .mark("]"): depth -= 1
+      case .mark(")"), .mark("]"):
+        depth -= 1
+        guard depth >= 0 else { throw fault("a bracket is closed that was not opened") }
       case .end, .mark(";"): throw fault("a row has no end")
       case .mark, .word("as"), .word("at"), .word("collate"): break
       // The text is cut where a quotation mark in it is not written twice.
@@ -97,7 +99,7 @@ extension SQLLexer {
       case .string, .number: isBehindLiteral = true
       default: isBehindLiteral = false
       }
-      if depth <= 0, try isBehindValue() { return }
+      if depth == 0, try isBehindValue() { return }
     }
   }
 
@@ -132,11 +134,21 @@ extension SQLLexer {
   /// `jsonb`, `pg_catalog."text"`, `numeric(3,2)`, `timestamp with time zone`.
   private mutating func skipType() throws(ConversationError) {
     while true {
-      let place = cursor
+      let place = cursor.offset
       switch try next() {
       case .word, .name, .mark("."), .mark("["), .mark("]"): break
-      case .mark("("): while try !take(")") { guard try next() != .end else { throw fault("a type has no end") } }
-      default: return cursor = place
+      case .mark("("): try skipModifiers()
+      default: return try reconsider(from: place)
+      }
+    }
+  }
+
+  /// Only numbers stand there. What went on to any closing bracket could read the whole file for one value.
+  private mutating func skipModifiers() throws(ConversationError) {
+    while try !take(")") {
+      switch try next() {
+      case .number, .mark(","): break
+      default: throw fault("a type has no end")
       }
     }
   }

@@ -1,5 +1,5 @@
 import ConversationModel
-import Interchange
+@testable import Interchange
 import Testing
 
 /// Dumps that PostgreSQL 15's `pg_dump` made of the former tables, and files that none made.
@@ -197,5 +197,36 @@ import Testing
     let text = "SET a;\n" + String(repeating: part, count: 40_000 / part.utf8.count)
     let found = try ImportedPieces(of: text, .former)
     #expect(found.conversations == [])
+  }
+}
+
+/// What a reader could go back over again and again.
+@Suite struct SQLRereadingTests {
+  /// - Parameter part: With a number in the place of each `#`.
+  @Test(
+    .timeLimit(.minutes(1)),
+    arguments: [
+      ("INSERT INTO pam_messages VALUES (", "1::x](1,"), ("", "INSERT INTO pam_messages VALUES ('a'::x(1 2\n"),
+      // A string without an end, for which the rest of the file is read.
+      ("", "INSERT INTO pam_messages VALUES (1::x]$a#$\n"), ("", "INSERT INTO pam_messages VALUES (1::x $a#$\n"),
+    ]) func `two megabytes of values that end nowhere are soon done with`(_ head: String, _ part: String) throws {
+    var text = head
+    var number = 0
+    while text.utf8.count < 2_000_000 {
+      number += 1
+      text += part.replacing("#", with: "\(number)")
+    }
+    let found = try ImportedPieces(of: text, .former)
+    #expect(found.conversations == [] && found.skipped.count > 0)
+  }
+
+  @Test func `a type has numbers only in its brackets`() throws {
+    for type in ["numeric(3,2)", "numeric( 3 , 2 )", "character varying(10)[]"] {
+      var lexer = SQLLexer(ByteCursor(try importFile(Array("'1'::\(type), 2)".utf8))))
+      #expect(try lexer.values(keeping: 2).fault == nil)
+    }
+    var lexer = SQLLexer(ByteCursor(try importFile(Array("'1'::x(a), 2)".utf8))))
+    let found = try lexer.values(keeping: 2)
+    #expect(found.fault != nil && found.count == 2)
   }
 }
