@@ -91,8 +91,8 @@ extension FormerReader {
   private mutating func index(
     _ table: FormerTable, _ number: Int, _ place: FormerPlace, _ name: String
   ) throws(ConversationError) {
+    if table == .messages { return try indexMessage(place, name) }
     let row = try source.row(at: place)
-    if table == .messages { return try indexMessage(row, place, name) }
     if let fault = row.fault { throw fault }
     let values = row.values
     guard let id = values["id"]?.string.flatMap({ ConversationID($0) }) else { throw Self.noID }
@@ -105,10 +105,18 @@ extension FormerReader {
 
   private static let noID = ConversationError(.invalid, "The row has no id that is a UUID.")
 
-  private mutating func indexMessage(
-    _ row: FormerRow, _ place: FormerPlace, _ name: String
-  ) throws(ConversationError) {
-    guard let conversation = row.values["conversation_id"]?.string.flatMap({ ConversationID($0) }) else {
+  /// A message of which nobody can tell whose it is may be any conversation's, just like one in a part that is cut off.
+  private mutating func indexMessage(_ place: FormerPlace, _ name: String) throws(ConversationError) {
+    var found: FormerRow?
+    do throws(ConversationError) { found = try source.row(at: place) } catch {
+      isWhole = false
+      throw error
+    }
+    guard let row = found else { return }
+    let owner = row.values["conversation_id"]
+    guard let conversation = owner?.string.flatMap({ ConversationID($0) }) else {
+      // Without a conversation no other lacks it.
+      isWhole = isWhole && row.fault == nil && owner?.isNull == true
       throw row.fault ?? ConversationError(.invalid, "The message names no conversation.")
     }
     let number = try number(of: conversation)

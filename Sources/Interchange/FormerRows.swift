@@ -8,14 +8,15 @@ protocol FormerRows {
   /// - Returns: Nil at the end.
   /// - Throws: `.invalid` for a fault behind which nothing more can be found.
   mutating func next() throws(ConversationError) -> FormerFinding?
-  /// - Throws: `.internal` if the file cannot be read.
+  /// - Throws: `.invalid` for a row that tells nothing at all, `.internal` if the file cannot be read.
   func row(at place: FormerPlace) throws(ConversationError) -> FormerRow
 }
 
 struct FormerRow {
   /// By the columns' names, as PostgREST gives them.
   var values: JSONObject
-  /// Why the row cannot be read. What there is of its values then tells whose it is, and no more.
+  /// Why the row cannot be read. What there is of its values then tells whose it is, and no more. A value that may be another
+  /// column's is not among them.
   var fault: ConversationError?
 }
 
@@ -112,23 +113,26 @@ struct FormerJSON: FormerRows {
     }
   }
 
-  /// What tells whose a row is that cannot be read.
+  /// What tells whose a row is that cannot be read; nothing if that is said twice, or the row is broken: behind a quotation
+  /// mark too many its text is taken for its members.
   private func names(at place: FormerPlace) throws(ConversationError) -> JSONObject {
     var walk = JSONWalk(file, at: place.span.lowerBound)
-    var members: [JSONObject.Member] = []
+    var names: [Range<Int>] = []
     var isFirst = true
     do throws(ConversationError) {
       try walk.take("{")
       while let key = try walk.nextKey(isFirst: isFirst) {
         isFirst = false
         let span = try walk.skip()
-        guard key == "conversation_id", members.isEmpty, span.count <= FormerPlace.nameBytes else { continue }
-        let bytes = try file.read(at: span.lowerBound, count: span.count)
-        if let value = try? JSONReader.read(bytes) { members.append(.init(key: key, value: value)) }
+        if key == "conversation_id", names.count < 2 { names.append(span) }
       }
     } catch {
       guard error.code == .invalid else { throw error }
+      return JSONObject()
     }
-    return JSONObject(members: members) ?? JSONObject()
+    guard names.count == 1, let span = names.first, span.count <= FormerPlace.nameBytes else { return JSONObject() }
+    let bytes = try file.read(at: span.lowerBound, count: span.count)
+    guard let value = try? JSONReader.read(bytes) else { return JSONObject() }
+    return JSONObject(members: [.init(key: "conversation_id", value: value)]) ?? JSONObject()
   }
 }

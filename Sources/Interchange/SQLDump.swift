@@ -379,7 +379,8 @@ extension SQLDump {
     var fault = place.tooLong ?? found.fault
     if found.count != shape.columns.count {
       let why = "The row at byte \(place.offset) has \(found.count) values for \(shape.columns.count) columns."
-      fault = fault ?? ConversationError(.invalid, why)
+      // One may be missing anywhere, so that none tells whose the row is.
+      return FormerRow(values: JSONObject(), fault: fault ?? ConversationError(.invalid, why))
     }
     var members: [JSONObject.Member] = []
     for (column, value) in zip(shape.columns, found.values) {

@@ -82,13 +82,35 @@ import Testing
     }
   }
 
-  @Test func `a message that tells not whose it is, or of a missing conversation, is left out alone`() throws {
+  @Test func `a message of no conversation, or of a missing one, is left out alone`() throws {
     let found = try ImportedPieces(
       of: Self.file(
         [Self.conversation(1, user: 100)],
-        ["7", #"{"id":1,"id":2}"#, Self.message(3, in: 1), Self.message(4, in: 9, #","role":"user""#)]))
+        [
+          #"{"id":"\#(Self.id(2))","conversation_id":null,"role":"user","content":"x"}"#, Self.message(3, in: 1),
+          Self.message(4, in: 9, #","role":"user""#),
+        ]))
     #expect(found.contents == [["3"]])
-    #expect(found.skipped.map(\.place) == ["pam_messages, row 1", "pam_messages, row 2", "pam_messages, row 4"])
+    #expect(found.skipped.map(\.place) == ["pam_messages, row 1", "pam_messages, row 3"])
+  }
+
+  @Test func `with a message that tells not whose it is nothing of the file is taken`() throws {
+    let good = Self.message(3, in: 1)
+    let long = String(repeating: "x", count: 5_000_000)
+    for bad in [
+      "7", #"{"id":1,"id":2}"#, "{}", good.replacing(#""\#(Self.id(1))""#, with: "1"),
+      good.replacing(Self.id(1), with: "x"), good.replacing(#""id""#, with: #""id"x"#),
+      good.replacing(#""conversation_id""#, with: #""conversation""#).replacing(#""3""#, with: #""\#(long)""#),
+      // A quotation mark too many makes a member of what the message says; whose it is stands behind that.
+      good.replacing(Self.id(3), with: ##"a","conversation_id":"\##(Self.id(9))" said ""##),
+      // It may be either one's.
+      Self.message(3, in: 9, #","conversation_id":"\#(Self.id(1))""#),
+    ] {
+      let found = try ImportedPieces(
+        of: Self.file([Self.conversation(1, user: 100)], [Self.message(2, in: 1), bad, Self.message(5, in: 1)]))
+      #expect(found.conversations == [], "\(bad.prefix(100))")
+      #expect(found.skipped.map(\.place) == ["pam_messages, row 2", "the file"], "\(bad.prefix(100))")
+    }
   }
 
   @Test func `a file that is cut off anywhere gives nothing, and says so`() throws {

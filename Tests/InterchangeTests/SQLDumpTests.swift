@@ -1,6 +1,7 @@
 import ConversationModel
-@testable import Interchange
 import Testing
+
+@testable import Interchange
 
 /// Dumps that PostgreSQL 15's `pg_dump` made of the former tables, and files that none made.
 @Suite struct SQLDumpTests {
@@ -107,12 +108,27 @@ import Testing
     #expect((head.utf8.count - 1...head.utf8.count + statement.utf8.count).contains(byte), "\(statement)")
   }
 
-  @Test func `a row with too few values is left out alone`() throws {
-    let found = try ImportedPieces(
-      of: Self.conversation
-        + "INSERT INTO pam_messages VALUES \(Self.row(1, "'one'")), ('x'), \(Self.row(3, "'three'"));")
-    #expect(found.contents == [["one", "three"]])
-    #expect(found.skipped.map(\.place) == ["pam_messages, row 2"])
+  @Test func `with a row of which it is not sure whose it is nothing of the file is taken`() throws {
+    let copy = "COPY pam_messages (id, role, conversation_id, content) FROM stdin;\n"
+    let row = "\(Self.id(2))\tuser\t\(Self.a)\tx\n"
+    let long = String(repeating: "x", count: 5_000_000)
+    for rows in [
+      "INSERT INTO pam_messages VALUES \(Self.row(1, "'one'")), ('x'), \(Self.row(3, "'three'"));\n",
+      "\(copy)\(row.replacing("\t\(Self.a)", with: ""))\\.\n", "\(copy)\(row.replacing("\tuser", with: ""))\\.\n",
+      "\(copy)\(row.replacing("user", with: "\(Self.id(9))\tuser"))\\.\n",
+      "\(copy)\(row.replacing(Self.a, with: "x").replacing("x\n", with: "\(long)\n"))\\.\n",
+      "\(copy)\(row.replacing(Self.a, with: "\\xff"))\\.\n",
+      // The table's columns cannot be told.
+      "CREATE TABLE pam_messages (id uuid, id uuid);\nINSERT INTO pam_messages VALUES ('x', 'y');\n",
+    ] {
+      let found = try ImportedPieces(of: Self.conversation + rows)
+      #expect(found.conversations == [], "\(rows.prefix(200))")
+      #expect(found.skipped.last?.place == "the file", "\(rows.prefix(200))")
+    }
+    let none = "INSERT INTO pam_messages VALUES \(Self.row(1, "'one'"));\n".replacing("'\(Self.a)'", with: "NULL")
+    let found = try ImportedPieces(of: Self.conversation + none)
+    #expect(found.contents == [[]])
+    #expect(found.skipped.map(\.place) == ["pam_messages, row 1"])
   }
 
   private static let b = "00000000-0000-4000-8000-00000000000b"
@@ -132,16 +148,15 @@ import Testing
     let lost = Self.row(2, "'two'").replacing("'\(Self.a)'", with: value)
     let more = try ImportedPieces(
       of: Self.conversation + "INSERT INTO pam_messages VALUES \(Self.row(1, "'one'")), \(lost);\n")
-    #expect(more.contents == [["one"]])
-    #expect(more.skipped.map(\.place) == ["pam_messages, row 2"])
+    #expect(more.conversations == [])
+    #expect(more.skipped.map(\.place) == ["pam_messages, row 2", "the file"])
   }
 
-  @Test func `a row that is too long, or broken in two, leaves out its conversation`() throws {
+  @Test func `a row that is too long leaves out its conversation`() throws {
     let long = String(repeating: "x", count: 5_000_000)
     for rows in [
       "COPY pam_messages (conversation_id, id, role, content) FROM stdin;\n\(Self.a)\t\(Self.id(1))\tuser\t\(long)\n\\.\n",
       "INSERT INTO pam_messages VALUES \(Self.row(1, "'\(long)'"));\n",
-      "COPY pam_messages (conversation_id, id, role, content) FROM stdin;\n\(Self.a)\t\(Self.id(1))\nuser\tx\n\\.\n",
     ] {
       let found = try ImportedPieces(of: Self.conversation + rows)
       #expect(found.conversations == [])
@@ -209,7 +224,8 @@ import Testing
       ("INSERT INTO pam_messages VALUES (", "1::x](1,"), ("", "INSERT INTO pam_messages VALUES ('a'::x(1 2\n"),
       // A string without an end, for which the rest of the file is read.
       ("", "INSERT INTO pam_messages VALUES (1::x]$a#$\n"), ("", "INSERT INTO pam_messages VALUES (1::x $a#$\n"),
-    ]) func `two megabytes of values that end nowhere are soon done with`(_ head: String, _ part: String) throws {
+    ]) func `two megabytes of values that end nowhere are soon done with`(_ head: String, _ part: String) throws
+  {
     var text = head
     var number = 0
     while text.utf8.count < 2_000_000 {
