@@ -3,7 +3,7 @@ import Wire
 
 /// Reads Parley's document of one conversation, its members in any order.
 struct ParleyDocumentReader: ArchiveReader {
-  /// Where the document's members stand.
+  /// Where the members stand that are read. A document may have any number of others.
   struct Parts {
     fileprivate var spans: [String: Range<Int>] = [:]
     /// What stands behind the document.
@@ -12,6 +12,7 @@ struct ParleyDocumentReader: ArchiveReader {
     fileprivate var fault: ConversationError?
   }
 
+  private static let members: Set = ["format", "conversation", "branches", "messages"]
   private let file: ImportFile
   private var parts: Parts
   private var messages: JSONWalk?
@@ -26,11 +27,15 @@ struct ParleyDocumentReader: ArchiveReader {
     var walk = JSONWalk(file)
     var parts = Parts()
     var keys: Set<String> = []
+    var count = 0
     do throws(ConversationError) {
       try walk.take("{")
-      while let key = try walk.nextKey(isFirst: keys.isEmpty) {
-        keys.insert(key)
-        parts.spans[key] = try walk.skip()
+      while let key = try walk.nextKey(isFirst: count == 0) {
+        count += 1
+        let isRead = members.contains(key)
+        if isRead { keys.insert(key) }
+        let span = try walk.skip()
+        if isRead { parts.spans[key] = span }
       }
       parts.rest = try walk.rest()
       return keys.isSuperset(of: ["format", "conversation"]) ? parts : nil
@@ -39,7 +44,7 @@ struct ParleyDocumentReader: ArchiveReader {
       parts.fault = error
     }
     // A record has one key, and the header that lines begin with has none of these.
-    if keys.count > 1, !keys.isDisjoint(with: ["conversation", "branches", "messages"]) { return parts }
+    if count > 1, !keys.isDisjoint(with: ["conversation", "branches", "messages"]) { return parts }
     let isCut = try walk.peek() == nil
     return isCut && keys.contains("format") ? parts : nil
   }

@@ -49,6 +49,15 @@ import Testing
     #expect(try ImportedPieces(of: broken).skipped.map(\.place) == ["the file"])
   }
 
+  @Test func `of members that nobody reads a document may have any number`() throws {
+    let more = (0..<5_000).map { "\"member \($0)\":1," }.joined()
+    let text = "{" + more + ParleySample.document(2).dropFirst()
+    #expect(try ImportedPieces(of: text, .parley).contents == [["text", "text"]])
+    let reader = try archiveReader(of: importFile(Array(text.utf8)), format: .parley, owner: nil)
+    // With all that it keeps.
+    #expect(String(describing: reader).utf8.count < 5_000)
+  }
+
   @Test func `a header that is damaged leaves the lines behind it whole`() throws {
     for header in [#"{"format":"parley,"format_version":1}"#, #"{"format":"parley","format_version":1"#, "{", "x"] {
       let lines = ParleySample.lines(5).split(separator: "\n").dropFirst().joined(separator: "\n")
