@@ -46,11 +46,18 @@ struct ChatGPTReader: ArchiveReader {
     try read(try walk.skip())
   }
 
-  /// Looks whether something is left behind the last conversation.
+  /// Looks whether something is left behind the last conversation. Of further lists the first one is told of.
   private mutating func finish() throws(ConversationError) {
     state = .end
     if isNamed {
-      while try walk.nextKey(isFirst: false) != nil { try walk.skip() }
+      var isTold = false
+      while let key = try walk.nextKey(isFirst: false) {
+        let isList = try walk.peek() == UInt8(ascii: "[")
+        let place = try walk.skip().lowerBound
+        guard key == "conversations", isList, !isTold else { continue }
+        queue.skip("byte \(place)", "The file holds another list of conversations, which is not taken.")
+        isTold = true
+      }
     }
     if let rest = try walk.rest() { queue.push(.skipped(rest)) }
   }

@@ -58,6 +58,14 @@ import Testing
     try found.validate()
   }
 
+  @Test func `a second list of conversations is reported`() throws {
+    let head = #"{"conversations":[\#(Self.linear)],"conversations":"#
+    let found = try ImportedPieces(of: head + #"[\#(Self.linear)],"conversations":[],"more":[]}"#, .chatgpt)
+    #expect(found.contents == [["one", "two", "three"]])
+    #expect(found.skipped.map(\.place) == ["byte \(head.utf8.count)"])
+    #expect(try ImportedPieces(of: head + "null}", .chatgpt).skipped == [])
+  }
+
   @Test func `edits and regenerated answers are branches, and the current node's is active`() throws {
     let nodes = [
       Self.node("r", nil, ["s"]), Self.node("s", "r", ["q1", "q2"], Self.said("system", "")),
