@@ -116,7 +116,7 @@ struct FormerJSON: FormerRows {
   /// What tells whose a row is that cannot be read; nothing if that is said twice, or the row is broken: behind a quotation
   /// mark too many its text is taken for its members.
   private func names(at place: FormerPlace) throws(ConversationError) -> JSONObject {
-    var walk = JSONWalk(file, at: place.span.lowerBound)
+    var walk = JSONWalk(file, at: place.span.lowerBound, end: place.span.upperBound)
     var names: [Range<Int>] = []
     var isFirst = true
     do throws(ConversationError) {

@@ -9,7 +9,8 @@ struct JSONWalk {
   /// takes none that deep.
   private static let depth = 512
 
-  init(_ file: ImportFile, at offset: Int = 0) { cursor = ByteCursor(file, at: offset) }
+  /// - Parameter end: Where to stop; nil for the end of the file.
+  init(_ file: ImportFile, at offset: Int = 0, end: Int? = nil) { cursor = ByteCursor(file, at: offset, end: end) }
 
   /// The next byte that is no white space; nil at the end.
   mutating func peek() throws(ConversationError) -> UInt8? {

@@ -6,13 +6,6 @@ import StrictJSON
 /// reported, and the search goes on at the next line that begins such a statement. What `pg_dump` made ends with a comment that
 /// says so; without it the dump is cut off.
 struct SQLDump: FormerRows {
-  /// How the rows of a statement are written.
-  private struct Shape: Hashable {
-    var columns: [String]
-    var isCopy: Bool
-    var hasEscapes: Bool
-  }
-
   private enum State {
     case statement
     /// In an INSERT, in front of a row.
@@ -22,20 +15,11 @@ struct SQLDump: FormerRows {
     case end
   }
 
-  /// As PostgreSQL's own greatest number of columns, and far more lists of them than one dump has.
-  private static let columns = 1_600
-  private static let shapes = 100
   private(set) var hasTables = false
   private let file: ImportFile
   private var lexer: SQLLexer
   private var state = State.statement
-  private var shapes: [Shape] = []
-  private var definitions: [FormerTable: [String]] = [
-    .conversations: ["id", "user_id", "session_id", "title", "context_data", "created_at", "updated_at"],
-    .messages: [
-      "id", "conversation_id", "role", "content", "intent", "confidence", "entities", "metadata", "created_at",
-    ],
-  ]
+  private var columns = SQLColumns()
   private var counts: [FormerTable: Int] = [:]
   /// Where the statement or the row begins that is being read.
   private var begin = 0
@@ -150,35 +134,13 @@ extension SQLDump {
   /// The last part of a name with dots; nil for the name of another table.
   private mutating func readTable() throws(ConversationError) -> FormerTable? {
     var table: FormerTable?
-    repeat { table = FormerTable(rawValue: try readName()) } while try lexer.take(".")
+    repeat { table = FormerTable(rawValue: try lexer.readName()) } while try lexer.take(".")
     hasTables = hasTables || table != nil
     return table
   }
 
-  private mutating func readName() throws(ConversationError) -> String {
-    switch try lexer.next() {
-    case .word(let name), .name(let name): return name
-    default: throw lexer.fault("a name is expected")
-    }
-  }
-
   private mutating func expect(_ word: String) throws(ConversationError) {
     guard try lexer.next() == .word(word) else { throw lexer.fault("\(word.uppercased()) is expected") }
-  }
-
-  /// A list of columns in brackets; nil if none is next.
-  private mutating func readColumns() throws(ConversationError) -> [String]? {
-    guard try lexer.take("(") else { return nil }
-    var columns: [String] = []
-    repeat {
-      let name = try readName()
-      guard columns.count < Self.columns, !columns.contains(name) else {
-        throw lexer.fault("a column comes twice, or there are more than \(Self.columns)")
-      }
-      columns.append(name)
-    } while try lexer.take(",")
-    guard try lexer.take(")") else { throw lexer.fault("the list of columns has no end") }
-    return columns
   }
 
   private mutating func readInsert() throws(ConversationError) {
@@ -186,27 +148,36 @@ extension SQLDump {
     let found = try readTable()
     mayHoldMessages = found == .messages
     guard let table = found else { return try passOver() }
-    let columns = try readColumns()
+    let listed = try lexer.readColumns()
     switch try lexer.next() {
     case .word("values"): break
     case .word("overriding"):
-      for _ in 0..<2 { _ = try readName() }
+      for _ in 0..<2 { _ = try lexer.readName() }
       try expect("values")
     default: throw lexer.fault("VALUES is expected")
     }
-    state = .values(table, shape: try shape(columns ?? definitions[table] ?? [], isCopy: false), isFirst: true)
+    state = .values(table, shape: try shape(table, listed, isCopy: false), isFirst: true)
+  }
+
+  private mutating func shape(
+    _ table: FormerTable, _ listed: [String]?, isCopy: Bool
+  ) throws(ConversationError) -> Int {
+    guard let shape = columns.shape(of: table, listed, isCopy: isCopy, hasEscapes: lexer.hasEscapes) else {
+      throw lexer.fault("there are more than \(SQLColumns.shapes) lists of columns")
+    }
+    return shape
   }
 
   private mutating func readCopy() throws(ConversationError) {
     let found = try readTable()
     mayHoldMessages = found == .messages
     guard let table = found else { return try readOtherCopy() }
-    let columns = try readColumns()
+    let listed = try lexer.readColumns()
     try expect("from")
     try expect("stdin")
     guard try lexer.take(";") else { throw lexer.fault("a COPY block is taken in its default format only") }
     try lexer.skipLine()
-    state = .lines(table, shape: try shape(columns ?? definitions[table] ?? [], isCopy: true))
+    state = .lines(table, shape: try shape(table, listed, isCopy: true))
   }
 
   /// A block of another table, which need not be looked at, or a statement without one.
@@ -244,33 +215,8 @@ extension SQLDump {
       lexer.goBack(to: place)
     }
     guard let table = try readTable(), try lexer.take("(") else { return try passOver() }
-    definitions[table] = try readDefinition()
+    columns.define(table, try lexer.readDefinition())
     try passOver()
-  }
-
-  /// The columns' names between the brackets of a CREATE TABLE.
-  private mutating func readDefinition() throws(ConversationError) -> [String] {
-    var columns: [String] = []
-    var depth = 0
-    var begins = true
-    while true {
-      let token = try lexer.next()
-      switch token {
-      case .word(let name) where begins:
-        if !["constraint", "primary", "unique", "check", "foreign", "exclude", "like"].contains(name) {
-          columns.append(name)
-        }
-      case .name(let name) where begins: columns.append(name)
-      case .mark("("): depth += 1
-      case .mark(")"):
-        if depth == 0 { return columns }
-        depth -= 1
-      case .end: throw lexer.fault("a statement has no end")
-      default: break
-      }
-      begins = depth == 0 && token == .mark(",")
-      guard columns.count <= Self.columns else { throw lexer.fault("a table has more than \(Self.columns) columns") }
-    }
   }
 
   /// Looks for the two settings that change how strings are read.
@@ -292,14 +238,6 @@ extension SQLDump {
     try passOver()
     let why = "The dump is not in UTF-8, make it with --encoding=UTF8."
     return isForeign ? .skipped(SkippedPiece(place: "byte \(begin)", why: why)) : nil
-  }
-
-  private mutating func shape(_ columns: [String], isCopy: Bool) throws(ConversationError) -> Int {
-    let shape = Shape(columns: columns, isCopy: isCopy, hasEscapes: lexer.hasEscapes)
-    if let index = shapes.firstIndex(of: shape) { return index }
-    guard shapes.count < Self.shapes else { throw lexer.fault("there are more than \(Self.shapes) lists of columns") }
-    shapes.append(shape)
-    return shapes.count - 1
   }
 }
 
@@ -362,7 +300,7 @@ extension SQLDump {
   }
 
   func row(at place: FormerPlace) throws(ConversationError) -> FormerRow {
-    let shape = shapes[Int(place.shape)]
+    let shape = columns[Int(place.shape)]
     let textBytes = place.tooLong == nil ? Int.max : FormerPlace.nameBytes
     var cursor = ByteCursor(file, at: place.span.lowerBound, end: place.span.upperBound)
     var found = SQLLexer.Values()
