@@ -22,7 +22,7 @@ struct SQLDump: FormerRows {
   private var columns = SQLColumns()
   private var counts: [FormerTable: Int] = [:]
   /// Where the statement or the row begins that is being read.
-  private var begin = 0
+  private var begin = SQLLexer.Place()
   /// Whether that statement may give messages.
   private var mayHoldMessages = true
   private var isEndSeen = false
@@ -45,7 +45,7 @@ struct SQLDump: FormerRows {
         }
       } catch {
         guard error.code == .invalid else { throw error }
-        let place = "byte \(begin)"
+        let place = "byte \(begin.offset)"
         let hasMore = try recover()
         let why = error.message + (hasMore ? "" : " The rest of the file is left out.")
         let piece = SkippedPiece(place: place, why: why)
@@ -56,7 +56,7 @@ struct SQLDump: FormerRows {
 
   /// What is to be said of the end of the file, once.
   private mutating func cut() -> FormerFinding? {
-    guard !isEndSeen, !lexer.openDumps.isEmpty else { return nil }
+    guard !isEndSeen, lexer.openDumps != SQLLexer.OpenDumps() else { return nil }
     isEndSeen = true
     let why = "The dump is cut off: the comment that it is complete, with which pg_dump ends, is missing."
     return .missing(SkippedPiece(place: "byte \(file.size)", why: why))
@@ -72,7 +72,7 @@ struct SQLDump: FormerRows {
     state = .statement
     while !lexer.isGivenUp {
       try lexer.skipLine()
-      let offset = lexer.cursor.offset
+      let place = lexer.place
       var head: [UInt8] = []
       while head.count < 12, let byte = try lexer.cursor.peek(), byte != 0x0A {
         head.append(byte)
@@ -80,7 +80,7 @@ struct SQLDump: FormerRows {
       }
       if head.isEmpty, try lexer.cursor.peek() == nil { return false }
       if ["COPY ", "INSERT INTO ", "-- Postgre"].contains(where: { head.starts(with: $0.utf8) }) {
-        lexer.goBack(to: offset)
+        lexer.goBack(to: place)
         return true
       }
     }
@@ -93,10 +93,10 @@ struct SQLDump: FormerRows {
 
 extension SQLDump {
   private mutating func readStatement() throws(ConversationError) -> FormerFinding? {
-    begin = lexer.cursor.offset
+    begin = lexer.place
     mayHoldMessages = true
     let token = try lexer.next()
-    begin = lexer.start
+    begin = lexer.startOfToken
     switch token {
     case .end: state = .end
     case .mark(";"): break
@@ -207,7 +207,7 @@ extension SQLDump {
     case .word("table"): break
     default: return try passOver()
     }
-    let place = lexer.cursor.offset
+    let place = lexer.place
     if try lexer.next() == .word("if") {
       try expect("not")
       try expect("exists")
@@ -237,7 +237,7 @@ extension SQLDump {
     }
     try passOver()
     let why = "The dump is not in UTF-8, make it with --encoding=UTF8."
-    return isForeign ? .skipped(SkippedPiece(place: "byte \(begin)", why: why)) : nil
+    return isForeign ? .skipped(SkippedPiece(place: "byte \(begin.offset)", why: why)) : nil
   }
 }
 
@@ -248,7 +248,7 @@ extension SQLDump {
   private mutating func readValues(
     _ table: FormerTable, _ shape: Int, _ isFirst: Bool
   ) throws(ConversationError) -> FormerFinding? {
-    begin = lexer.cursor.offset
+    begin = lexer.place
     if !isFirst, try !lexer.take(",") {
       if try !lexer.take(";") {
         switch try lexer.next() {
@@ -261,11 +261,11 @@ extension SQLDump {
       return nil
     }
     guard try lexer.take("(") else { throw lexer.fault("a row in brackets is expected") }
-    begin = lexer.start
+    begin = lexer.startOfToken
     _ = try lexer.values(keeping: 0)
     _ = try lexer.take(")")
     state = .values(table, shape: shape, isFirst: false)
-    return found(table, begin..<lexer.cursor.offset, shape)
+    return found(table, begin.offset..<lexer.cursor.offset, shape)
   }
 
   /// - Returns: Nil for a line that is no row.

@@ -15,6 +15,20 @@ struct SQLLexer {
     case end
   }
 
+  /// The dumps, of a database or of all of them, whose first comment came, and whose last one did not. Of each kind there may
+  /// be several, where one that is cut off has another one behind it.
+  struct OpenDumps: Equatable {
+    fileprivate var databases = 0
+    fileprivate var clusters = 0
+  }
+
+  /// Where to go back to.
+  struct Place {
+    var offset = 0
+    /// Comments that are read again do not count twice.
+    fileprivate var openDumps = OpenDumps()
+  }
+
   var cursor: ByteCursor
   /// Whether strings without an E have escapes too: `standard_conforming_strings` is off.
   var hasEscapes = false
@@ -26,8 +40,7 @@ struct SQLLexer {
   private(set) var isTextSound = true
   /// Where the last token begins.
   private(set) var start = 0
-  /// The dumps, of a database or of all of them, whose first comment came, and whose last one did not.
-  private(set) var openDumps: Set<String> = []
+  private(set) var openDumps = OpenDumps()
   /// Bytes that were gone back over.
   private var readAgain = 0
   private static let nameBytes = 128
@@ -73,17 +86,24 @@ struct SQLLexer {
   /// could follow one another to the file's end.
   var isGivenUp: Bool { readAgain > 4 * cursor.file.size }
 
+  /// Where the next token is looked for.
+  var place: Place { Place(offset: cursor.offset, openDumps: openDumps) }
+
+  /// Where the last token begins. No comment is in a token.
+  var startOfToken: Place { Place(offset: start, openDumps: openDumps) }
+
   /// Goes back to a place that was passed.
-  mutating func goBack(to offset: Int) {
-    readAgain += cursor.offset - offset
-    cursor.seek(to: offset)
+  mutating func goBack(to place: Place) {
+    readAgain += cursor.offset - place.offset
+    cursor.seek(to: place.offset)
+    openDumps = place.openDumps
   }
 
   /// Goes back to a place in order to take for something else what stands there.
   ///
   /// - Throws: `.invalid` if the file is given up.
-  mutating func reconsider(from offset: Int) throws(ConversationError) {
-    goBack(to: offset)
+  mutating func reconsider(from place: Place) throws(ConversationError) {
+    goBack(to: place)
     guard !isGivenUp else { throw fault("too much of the file must be read again") }
   }
 
@@ -130,9 +150,12 @@ extension SQLLexer {
     while let byte = try cursor.next(), byte != 0x0A {
       if line.count < Self.nameBytes, byte != 0x0D { line.append(byte) }
     }
-    for dump in ["-- PostgreSQL database dump", "-- PostgreSQL database cluster dump"] {
-      if line.elementsEqual(dump.utf8) { openDumps.insert(dump) }
-      if line.elementsEqual((dump + " complete").utf8) { openDumps.remove(dump) }
+    switch String(decoding: line, as: UTF8.self) {
+    case "-- PostgreSQL database dump": openDumps.databases += 1
+    case "-- PostgreSQL database dump complete": openDumps.databases = max(0, openDumps.databases - 1)
+    case "-- PostgreSQL database cluster dump": openDumps.clusters += 1
+    case "-- PostgreSQL database cluster dump complete": openDumps.clusters = max(0, openDumps.clusters - 1)
+    default: break
     }
   }
 

@@ -60,7 +60,7 @@ extension SQLLexer {
   mutating func values(keeping most: Int) throws(ConversationError) -> Values {
     var found = Values()
     repeat {
-      let place = cursor.offset
+      let place = self.place
       do throws(ConversationError) {
         let literal = try value()
         guard try isBehindValue() else { throw fault("a comma or a closing bracket is expected") }
@@ -68,7 +68,7 @@ extension SQLLexer {
       } catch {
         guard error.code == .invalid else { throw error }
         try reconsider(from: place)
-        let why = "The value at byte \(place) is no literal that can be read."
+        let why = "The value at byte \(place.offset) is no literal that can be read."
         try skipExpression()
         found.add(nil, keeping: most)
         found.fault = found.fault ?? ConversationError(.invalid, why)
@@ -134,7 +134,7 @@ extension SQLLexer {
   /// `jsonb`, `pg_catalog."text"`, `numeric(3,2)`, `timestamp with time zone`.
   private mutating func skipType() throws(ConversationError) {
     while true {
-      let place = cursor.offset
+      let place = self.place
       switch try next() {
       case .word, .name, .mark("."), .mark("["), .mark("]"): break
       case .mark("("): try skipModifiers()

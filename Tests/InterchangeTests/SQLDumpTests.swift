@@ -197,6 +197,31 @@ import Testing
     #expect(try ImportedPieces(of: whole + header).conversations == [])
   }
 
+  @Test(arguments: ["former-inserts.sql", "former-copy.sql"])
+  func `a dump that is cut off between statements is noticed in front of a whole one`(_ name: String) throws {
+    let whole = try fixture(name)
+    let text = String(decoding: whole, as: UTF8.self)
+    let end = try #require(text.firstRange(of: "--\n-- PostgreSQL database dump complete")).lowerBound
+    let begin = try #require(text.firstRange(of: "--\n-- Data for Name: pam_messages")).lowerBound
+    for cut in [end, begin] {
+      let found = try ImportedPieces(of: Array(text[..<cut].utf8) + whole)
+      #expect(found.conversations == [])
+      #expect(found.skipped.contains { $0.why.contains("cut off") })
+    }
+  }
+
+  @Test func `a comment that is read again counts once`() throws {
+    let comment = "\n-- PostgreSQL database dump\n"
+    let other = Self.row(1, "\(comment)now()").replacing(Self.a, with: Self.b)
+    let dump = "INSERT INTO pam_messages VALUES \(other);\n\(Self.conversation)"
+    #expect(try ImportedPieces(of: dump).conversations == [])
+    #expect(try ImportedPieces(of: dump + "-- PostgreSQL database dump complete\n").conversations.count == 1)
+    // That a string has no end is noticed behind the comments.
+    let broken = "CREATE TABLE others (a\(comment)\(comment)b 'c\n\(Self.conversation)"
+    let end = String(repeating: "-- PostgreSQL database dump complete\n", count: 2)
+    #expect(try ImportedPieces(of: broken + end, .former).conversations.count == 1)
+  }
+
   @Test func `a dump in another encoding is said to be one`() throws {
     let found = try ImportedPieces(of: "SET client_encoding = 'LATIN1';\n" + Self.conversation)
     #expect(found.skipped.first?.why.contains("--encoding=UTF8") == true)
@@ -234,6 +259,12 @@ import Testing
     }
     let found = try ImportedPieces(of: text, .former)
     #expect(found.conversations == [] && found.skipped.count > 0)
+  }
+
+  @Test(arguments: ["now()], 2)", "1 + 2], (3)", "a](1, 2)"])
+  func `a bracket that was not opened ends a row`(_ row: String) throws {
+    var lexer = SQLLexer(ByteCursor(try importFile(Array(row.utf8))))
+    #expect(throws: ConversationError.self) { _ = try lexer.values(keeping: 2) }
   }
 
   @Test func `a type has numbers only in its brackets`() throws {
