@@ -101,6 +101,7 @@ import Testing
       "7", #"{"id":1,"id":2}"#, "{}", good.replacing(#""\#(Self.id(1))""#, with: "1"),
       good.replacing(Self.id(1), with: "x"), good.replacing(#""id""#, with: #""id"x"#),
       good.replacing(#""conversation_id""#, with: #""conversation""#).replacing(#""3""#, with: #""\#(long)""#),
+      Self.message(3, in: 1, #","role":"user""#).replacing(#""\#(Self.id(1))""#, with: "null"),
       // A quotation mark too many makes a member of what the message says; whose it is stands behind that.
       good.replacing(Self.id(3), with: ##"a","conversation_id":"\##(Self.id(9))" said ""##),
       // It may be either one's.

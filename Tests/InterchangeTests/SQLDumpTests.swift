@@ -115,7 +115,7 @@ import Testing
     for rows in [
       "INSERT INTO pam_messages VALUES \(Self.row(1, "'one'")), ('x'), \(Self.row(3, "'three'"));\n",
       "\(copy)\(row.replacing("\t\(Self.a)", with: ""))\\.\n", "\(copy)\(row.replacing("\tuser", with: ""))\\.\n",
-      "\(copy)\(row.replacing("user", with: "\(Self.id(9))\tuser"))\\.\n",
+      "\(copy)\(row.replacing("user", with: "user\t\(Self.id(9))"))\\.\n",
       "\(copy)\(row.replacing(Self.a, with: "x").replacing("x\n", with: "\(long)\n"))\\.\n",
       "\(copy)\(row.replacing(Self.a, with: "\\xff"))\\.\n",
       // The table's columns cannot be told.
