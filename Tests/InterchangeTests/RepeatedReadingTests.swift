@@ -48,7 +48,7 @@ import Testing
     for number in 0..<100 {
       text += "CREATE TABLE pam_messages (\(columns),x\(number) a);\nINSERT INTO pam_messages VALUES (1);\n"
     }
-    text += String(repeating: "INSERT INTO pam_messages VALUES (1);\n", count: 20_000)
+    text += String(repeating: "INSERT INTO pam_messages VALUES (1);\n", count: 40_000)
     #expect(try ImportedPieces(of: text).conversations == [])
   }
 }
