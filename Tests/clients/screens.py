@@ -54,7 +54,11 @@ class Terminal:
         deadline = time.monotonic() + seconds
         while text in self.text:
             assert time.monotonic() < deadline, f"{text!r} still in:\n{self.text}"
-            self.settle()
+            # Not until it is quiet: a busy screen is so for seconds, and what was gone may be back by then.
+            try:
+                self.read(0.2)
+            except pexpect.TIMEOUT:
+                continue
 
     def settle(self, seconds: float = 0.1) -> None:
         """Reads until nothing more comes for a moment."""

@@ -191,7 +191,7 @@ def test_it_shows_its_users_until_somebody_quits(tmp_path: Path, rows: int, colu
 
 
 def test_an_outage_shows_and_passes(tmp_path: Path) -> None:
-    with Terminal("demo", "--outage-every", "3", TMPDIR=str(tmp_path)) as screen:
+    with Terminal("demo", "--outage-every", "6", TMPDIR=str(tmp_path)) as screen:
         screen.shows("DEGRADED", 20)
         screen.gone("DEGRADED", 20)
         screen.press("q")
