@@ -85,11 +85,7 @@ public struct Importer: Sendable {
       if let restoration { return Current(restoration: restoration, place: place) }
       report.skip(.present(at: place))
     } catch {
-      if error.code == .notFound {
-        erased.insert(archive.conversation.userID)
-      } else {
-        try error.requireSkippable()
-      }
+      try error.requireSkippable(of: archive.conversation.userID, &erased)
       report.skip(SkippedPiece(place: place, why: error.message))
     }
     return nil
@@ -126,12 +122,7 @@ public struct Importer: Sendable {
     _ current: inout Current?, _ error: ConversationError, _ erased: inout Set<UserID>, _ report: inout ImportReport
   ) async throws(ConversationError) {
     guard let taken = current else { return }
-    // What is being taken in is found as long as its user is there.
-    if error.code == .notFound {
-      erased.insert(taken.restoration.archive.conversation.userID)
-    } else {
-      try error.requireSkippable()
-    }
+    try error.requireSkippable(of: taken.restoration.archive.conversation.userID, &erased)
     current = nil
     await store.abandonRestoring(taken.restoration)
     report.skip(SkippedPiece(place: taken.place, why: error.message))
@@ -164,8 +155,10 @@ private final class Patience {
 
 extension ConversationError {
   /// Whether it speaks of one conversation of the file: the others can be taken all the same.
-  fileprivate func requireSkippable() throws(ConversationError) {
+  fileprivate func requireSkippable(of user: UserID, _ erased: inout Set<UserID>) throws(ConversationError) {
     switch code {
+    // What is being taken in is found as long as its user is there.
+    case .notFound: erased.insert(user)
     case .invalid, .tooLarge, .conflict, .gone: return
     default: throw self
     }

@@ -77,8 +77,8 @@ extension SQLStore {
     case free(ConversationID)
     /// The user has it already.
     case there
-    /// It was the user's under this id, and is being removed.
-    case hidden(ConversationID)
+    /// It was the user's, and is being removed.
+    case hidden
   }
 
   /// Makes the conversation's row, hidden, if there is a place for it.
@@ -114,15 +114,15 @@ extension SQLStore {
     let owners: [UserID?] = try ids.map { id in
       try connection.first(ArchiveStatements.owner, [.id(id)]) { try $0.id(0) }
     }
-    var hidden: ConversationID?
+    var isHidden = false
     for (id, owner) in zip(ids, owners) where owner == conversation.userID {
       guard !restorations.contains(id) else {
         throw ConversationError(.conflict, "The conversation is being imported by another request.")
       }
       if try find(.id(id), on: connection) != nil { return .there }
-      hidden = hidden ?? id
+      isHidden = true
     }
-    if let hidden { return .hidden(hidden) }
+    if isHidden { return .hidden }
     guard let free = zip(ids, owners).first(where: { $0.1 == nil }) else {
       throw ConversationError(.conflict, "Both ids that the conversation could have are taken.")
     }

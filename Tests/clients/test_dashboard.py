@@ -51,6 +51,15 @@ def thread(own_server: Server) -> Iterator[tuple[Server, str]]:
         yield own_server, conversation
 
 
+def open_thread(screen: Screen) -> None:
+    """Goes to the thread of the fixture."""
+    screen.shows("1 live")
+    screen.press("3")
+    screen.shows("MADE")
+    screen.press("\r")
+    screen.shows("#120 ")
+
+
 def test_an_operator_walks_through_the_views(thread: tuple[Server, str]) -> None:
     server, _ = thread
     with Screen(server) as screen:
@@ -81,11 +90,7 @@ def test_the_open_thread_is_exported_to_a_file(thread: tuple[Server, str], tmp_p
     """Never over another file, and the file is what the server gives out."""
     server, conversation = thread
     with Screen(server) as screen:
-        screen.shows("1 live")
-        screen.press("3")
-        screen.shows("MADE")
-        screen.press("\r")
-        screen.shows("#120 ")
+        open_thread(screen)
         for name in ("trip.md", "trip.json", "trip.pdf"):
             screen.press("e")
             screen.shows("next format")
@@ -121,11 +126,7 @@ def test_who_quits_in_the_middle_of_an_export_is_told_and_leaves_nothing(
     target = tmp_path / "exports"
     target.mkdir()
     with Screen(server) as screen:
-        screen.shows("1 live")
-        screen.press("3")
-        screen.shows("MADE")
-        screen.press("\r")
-        screen.shows("#120 ")
+        open_thread(screen)
         os.kill(server.pid, signal.SIGSTOP)
         try:
             screen.press("e")
